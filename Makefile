@@ -1,0 +1,65 @@
+# Two commands on a fresh machine: `make run` and `make test`. They need Python 3.11+ and make.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Any interpreter will do to begin with: local/bootstrap.py finds the best one and makes the rest.
+ANY_PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+  if $$p -c 'import sys; sys.exit(sys.version_info < (3, 8))' >/dev/null 2>&1; then echo $$p; break; fi; done)
+ifeq ($(ANY_PYTHON),)
+$(error Slotkeeper needs Python 3.11 to 3.13; none was found on PATH)
+endif
+export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
+PY := $(ANY_PYTHON) local/bootstrap.py
+BIN := .local/venvs/dev/bin
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
+
+## ---- run it
+.PHONY: run down demo token tokens inbox logs clean
+run: ## set everything up and bring the system up, ready to use
+	@$(PY) -m local up
+down: ## stop what `make run` started; data stays
+	@$(PY) -m local down
+demo: ## a narrated booking against the running system; fails if an answer is not as promised
+	@$(PY) -m local demo
+token: ## USER=alice ROLE=patient: an access token
+	@$(PY) -m local token --user "$(USER)" --role "$(or $(ROLE),patient)"
+tokens: ## COUNT=200 ROLE=patient: fresh users, one JSON object a line
+	@$(PY) -m local tokens --count "$(or $(COUNT),1)" --role "$(or $(ROLE),patient)"
+inbox: ## TO=+15550100: what was really sent, oldest first (without TO: to all)
+	@$(PY) -m local inbox $(if $(TO),--to "$(TO)")
+logs: ## FN=hold_slot: a function's log
+	@$(PY) -m local logs --function "$(FN)"
+clean: ## stop everything and remove .local with all its data
+	@$(PY) -m local clean
+
+## ---- check it
+.PHONY: test lint format test-unit test-integration test-race test-e2e
+test: lint ## set everything up and run everything CI runs
+	@$(PY) -m pytest
+lint: ## style, types, import rules, template
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@$(BIN)/cfn-lint template.yaml
+format: ## put the code in shape
+	@$(PY) -m ruff check --fix-only .
+	@$(PY) -m ruff format .
+test-unit: ## rules alone, no server
+	@$(PY) -m pytest tests/unit tests/template
+test-integration: ## against a real mongod and Valkey
+	@$(PY) -m pytest tests/integration
+test-race: ## races with their negative controls
+	@$(PY) -m pytest tests/concurrency
+test-e2e: ## over HTTP against a deployed stack of its own
+	@$(PY) -m pytest tests/e2e
+
+## ---- ship it
+.PHONY: build lock
+build: ## sam build, as for a deployment
+	@$(PY) -c "from local import config, deploy; deploy.build(config.from_environment())"
+lock: ## pin anew what the *.in files ask for, with hashes
+	@$(PY) -m local.lock

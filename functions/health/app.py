@@ -1,0 +1,28 @@
+"""GET /health: whether the service, and what it stands on, can serve."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from slotkeeper import bootstrap
+from slotkeeper.contracts.http import HealthResponse
+from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.observability import instrumented
+from slotkeeper.services.check_health import check_health
+
+app = create_app()
+
+
+@app.get("/health")
+def get_health() -> Response[str]:
+    states = check_health(dependencies=bootstrap.dependencies(), together=bootstrap.together)
+    status = HTTPStatus.OK if all(states.values()) else HTTPStatus.SERVICE_UNAVAILABLE
+    return answer(status, HealthResponse.text_of(states))
+
+
+@instrumented
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,36 @@
+"""SQS: tell patients their codes and what became of their bookings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slotkeeper import bootstrap
+from slotkeeper.contracts.messages import CodeMessage, Message
+from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.queue import process
+from slotkeeper.services.send_notification import send_code, tell_event
+
+
+def handle(message: Message) -> None:
+    if isinstance(message, CodeMessage):
+        was_sent = send_code(
+            message.to_job(),
+            codes=bootstrap.codes(),
+            maker=bootstrap.code_maker(),
+            users=bootstrap.users(),
+            post=bootstrap.post(),
+        )
+        count("otp_sent_total", was_sent)
+    else:
+        was_sent = tell_event(
+            message.to_event(),
+            ledger=bootstrap.ledger(),
+            users=bootstrap.users(),
+            post=bootstrap.post(),
+        )
+        count("notifications_sent_total", was_sent)
+
+
+@instrumented
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return process(event, handle)

@@ -1,0 +1,1 @@
+"""The ports carried out on MongoDB, Redis and AWS; driver errors end here."""

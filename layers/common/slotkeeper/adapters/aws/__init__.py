@@ -1,0 +1,1 @@
+"""AWS: queue, messages to people, secrets."""

@@ -1,0 +1,43 @@
+"""AWS clients, and the one way every call to them is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from slotkeeper.domain.errors import Unavailable
+
+
+def connect(service: str) -> Any:  # Any: each service has its own generated client type
+    """A client for `service`; endpoint, region and credentials come from the environment as usual.
+
+    boto3 is imported here because it costs a cold start more than everything else together, and
+    most functions never send anything.
+    """
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        config=Config(
+            connect_timeout=1,
+            read_timeout=3,
+            retries={"mode": "standard", "total_max_attempts": 2},
+        ),
+    )
+
+
+@contextmanager
+def call() -> Iterator[None]:
+    """Translate failure.
+
+    Raises:
+        Unavailable: whatever kept AWS from doing it.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise Unavailable from error

@@ -1,0 +1,55 @@
+"""The MongoDB client, and the one way every call to it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pymongo
+from pymongo import MongoClient
+from pymongo.database import Database
+from pymongo.errors import PyMongoError
+
+from slotkeeper import deadline
+from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.domain.errors import Unavailable
+
+CALL_SECONDS = 3.0
+
+
+def connect(uri: str) -> Database[Document]:
+    """The database that `uri` names. Connects at the first call, not here.
+
+    The guarantees are stated here rather than left to the server's defaults: a confirmation that
+    was answered is on a majority of the replica set.
+    """
+    client: MongoClient[Document] = MongoClient(
+        uri,
+        appname="slotkeeper",
+        tz_aware=True,
+        w="majority",
+        readConcernLevel="majority",
+        retryWrites=True,
+        retryReads=True,
+        connectTimeoutMS=1_000,
+        serverSelectionTimeoutMS=2_000,
+        timeoutMS=int(CALL_SECONDS * 1000),
+        # One invocation at a time, which runs at most a handful of calls together.
+        maxPoolSize=10,
+        maxIdleTimeMS=60_000,
+    )
+    return client.get_default_database(default="slotkeeper")
+
+
+@contextmanager
+def call(seconds: float = CALL_SECONDS) -> Iterator[None]:
+    """Bound a call (or a few that belong together) by the invocation's time; translate failure.
+
+    Raises:
+        Unavailable: whatever kept MongoDB from answering; the driver's words stay in the log.
+    """
+    try:
+        with pymongo.timeout(deadline.seconds_left(seconds)):
+            yield
+    except PyMongoError as error:
+        raise Unavailable from error

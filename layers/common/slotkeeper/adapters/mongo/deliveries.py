@@ -1,0 +1,69 @@
+"""Which notifications were sent, so that a message delivered twice is one to the patient."""
+
+from __future__ import annotations
+
+import uuid
+
+from pymongo import ReturnDocument
+from pymongo.database import Database
+from pymongo.errors import DuplicateKeyError
+
+from slotkeeper.adapters.mongo.client import call
+from slotkeeper.adapters.mongo.documents import DELIVERIES, Document
+from slotkeeper.domain.errors import Unavailable
+
+LEASE_SECONDS = 60
+"""Longer than a sender may live; a crash between sending and marking sends again after it."""
+
+
+class MongoDeliveries:
+    """`Deliveries` on the collection `deliveries` (TTL)."""
+
+    def __init__(self, database: Database[Document]):
+        self._deliveries = database[DELIVERIES]
+
+    def claim(self, key: str) -> bool:
+        lease = uuid.uuid4().hex
+        is_ours = {
+            "$and": [
+                {"$eq": [{"$type": "$sentAt"}, "missing"]},
+                {"$lte": [{"$ifNull": ["$leasedUntil", "$$NOW"]}, "$$NOW"]},
+            ]
+        }
+        until = {"$add": ["$$NOW", LEASE_SECONDS * 1000]}
+        with call():
+            try:
+                row = self._deliveries.find_one_and_update(
+                    {"_id": key},
+                    [
+                        {"$set": {"isOurs": is_ours}},
+                        {
+                            "$set": {
+                                "at": {"$ifNull": ["$at", "$$NOW"]},
+                                "leaseId": {"$cond": ["$isOurs", lease, "$leaseId"]},
+                                "leasedUntil": {"$cond": ["$isOurs", until, "$leasedUntil"]},
+                            }
+                        },
+                        {"$unset": "isOurs"},
+                    ],
+                    upsert=True,
+                    return_document=ReturnDocument.AFTER,
+                )
+            except DuplicateKeyError as error:
+                # Two first claims at once: the other one has it.
+                raise Unavailable from error
+        if "sentAt" in row:
+            return False
+        if row["leaseId"] != lease:
+            raise Unavailable
+        return True
+
+    def mark_sent(self, key: str, message_id: str | None) -> None:
+        with call():
+            self._deliveries.update_one(
+                {"_id": key}, [{"$set": {"sentAt": "$$NOW", "messageId": {"$literal": message_id}}}]
+            )
+
+    def give_up(self, key: str) -> None:
+        with call():
+            self._deliveries.delete_one({"_id": key, "sentAt": {"$exists": False}})

@@ -1,0 +1,179 @@
+"""The shape of every document: field names live here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.events import DomainEvent, event_id
+from slotkeeper.domain.slot import Hold, Slot, SlotStatus
+from slotkeeper.domain.user import Channel, User
+
+Document = dict[str, Any]  # Any: BSON documents hold what BSON holds
+
+SLOTS = "slots"
+BOOKINGS = "bookings"
+OUTBOX = "outbox"
+AUDIT_LOGS = "audit_logs"
+DOCTORS = "doctors"
+USERS = "users"
+DELIVERIES = "deliveries"
+
+
+def slot_of(document: Mapping[str, Any]) -> Slot:
+    hold = document.get("hold")
+    return Slot(
+        id=document["_id"],
+        doctor_id=document["doctorId"],
+        date=document["date"],
+        start_time=document["startTime"],
+        end_time=document["endTime"],
+        status=SlotStatus(document["status"]),
+        version=document["version"],
+        hold=hold_of(hold) if hold else None,
+        booking_id=document.get("bookingId"),
+    )
+
+
+def slot_document(slot: Slot) -> Document:
+    """A slot without a hold, as it is first stored."""
+    return {
+        "_id": slot.id,
+        "doctorId": slot.doctor_id,
+        "date": slot.date,
+        "startTime": slot.start_time,
+        "endTime": slot.end_time,
+        "status": slot.status.value,
+        "version": slot.version,
+    }
+
+
+def hold_of(document: Mapping[str, Any]) -> Hold:
+    otp = document["otp"]
+    return Hold(
+        attempt_id=document["attemptId"],
+        user_id=document["userId"],
+        placed_at=document["placedAt"],
+        expires_at=document["expiresAt"],
+        channel=Channel(otp["channel"]) if otp.get("channel") else None,
+        sends=otp["sends"],
+        sent_at=otp["sentAt"],
+        code_expires_at=otp["expiresAt"],
+        tries=otp["tries"],
+    )
+
+
+def pending_event_of(slot: Mapping[str, Any], pending: Mapping[str, Any]) -> DomainEvent:
+    """A fact as its slot remembers it until it is recorded."""
+    booking_id = pending.get("bookingId")
+    return DomainEvent(
+        id=event_id(slot["_id"], pending["version"]),
+        type=pending["type"],
+        aggregate_id=booking_id or pending["attemptId"],
+        slot_id=slot["_id"],
+        doctor_id=slot["doctorId"],
+        user_id=pending["userId"],
+        attempt_id=pending["attemptId"],
+        booking_id=booking_id,
+        from_status=pending["from"],
+        to_status=pending["to"],
+        version=pending["version"],
+        actor=pending["actor"],
+        request_id=pending["requestId"],
+        at=pending["at"],
+    )
+
+
+def booking_document(booking: Booking) -> Document:
+    return {
+        "_id": booking.id,
+        "attemptId": booking.attempt_id,
+        "slotId": booking.slot_id,
+        "doctorId": booking.doctor_id,
+        "userId": booking.user_id,
+        "date": booking.date,
+        "startTime": booking.start_time,
+        "endTime": booking.end_time,
+        "status": booking.status.value,
+        "version": booking.version,
+        "createdAt": booking.created_at,
+        "updatedAt": booking.updated_at,
+    }
+
+
+def booking_of(document: Mapping[str, Any]) -> Booking:
+    return Booking(
+        id=document["_id"],
+        attempt_id=document["attemptId"],
+        slot_id=document["slotId"],
+        doctor_id=document["doctorId"],
+        user_id=document["userId"],
+        date=document["date"],
+        start_time=document["startTime"],
+        end_time=document["endTime"],
+        status=BookingStatus(document["status"]),
+        version=document["version"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+    )
+
+
+def outbox_document(event: DomainEvent) -> Document:
+    """`unsent` exists until the event is on the queue; `sentAt` from then on (TTL)."""
+    return {"unsent": True, "leasedUntil": None, **_event_fields(event)}
+
+
+def audit_document(event: DomainEvent) -> Document:
+    return _event_fields(event)
+
+
+def _event_fields(event: DomainEvent) -> Document:
+    return {
+        "_id": event.id,
+        "type": event.type,
+        "aggregateId": event.aggregate_id,
+        "slotId": event.slot_id,
+        "doctorId": event.doctor_id,
+        "userId": event.user_id,
+        "attemptId": event.attempt_id,
+        "bookingId": event.booking_id,
+        "from": event.from_status,
+        "to": event.to_status,
+        "version": event.version,
+        "actor": event.actor,
+        "requestId": event.request_id,
+        "at": event.at,
+    }
+
+
+def event_of(document: Mapping[str, Any]) -> DomainEvent:
+    return DomainEvent(
+        id=document["_id"],
+        type=document["type"],
+        aggregate_id=document["aggregateId"],
+        slot_id=document["slotId"],
+        doctor_id=document["doctorId"],
+        user_id=document["userId"],
+        attempt_id=document["attemptId"],
+        booking_id=document["bookingId"],
+        from_status=document["from"],
+        to_status=document["to"],
+        version=document["version"],
+        actor=document["actor"],
+        request_id=document["requestId"],
+        at=document["at"],
+    )
+
+
+def user_of(user_id: str, document: Mapping[str, Any] | None) -> User:
+    known = document or {}
+    channel = known.get("preferredChannel")
+    return User(
+        id=user_id,
+        phone=known.get("phone"),
+        email=known.get("email"),
+        preferred_channel=Channel(channel) if channel else None,
+        time_zone=known.get("timeZone") or "UTC",
+        clinic_id=known.get("clinicId"),
+    )

@@ -1,0 +1,85 @@
+"""Every index, and the query it serves. Created by `create_indexes`, the only writer of schema.
+
+`doctorId` leads on slots and bookings where it can: it is the shard key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+
+from slotkeeper.adapters.mongo.documents import (
+    AUDIT_LOGS,
+    BOOKINGS,
+    DELIVERIES,
+    OUTBOX,
+    SLOTS,
+    Document,
+)
+from slotkeeper.domain.booking import BookingStatus
+from slotkeeper.domain.slot import SlotStatus
+
+_DAY = 24 * 60 * 60
+_RESERVED: Mapping[str, Any] = {"status": SlotStatus.RESERVED.value}
+
+
+def _index(name: str, *fields: str, **options: Any) -> IndexModel:  # Any: pymongo's own options
+    keys = [(f.lstrip("-"), DESCENDING if f.startswith("-") else ASCENDING) for f in fields]
+    return IndexModel(keys, name=name, **options)
+
+
+INDEXES: Mapping[str, list[IndexModel]] = {
+    SLOTS: [
+        # A doctor's day (guide, section 3).
+        _index("doctor_day", "doctorId", "date", "startTime", "status"),
+        # Free slots by start time, and their count.
+        _index("doctor_free", "doctorId", "status", "startTime", "_id"),
+        # The sweep: holds by their end. As small as the number of live holds.
+        _index("holds_by_end", "hold.expiresAt", partialFilterExpression=_RESERVED),
+        # An attempt whose slot Redis no longer knows.
+        _index("holds_by_attempt", "hold.attemptId", partialFilterExpression=_RESERVED),
+        # Facts not yet recorded: empty but for what is happening now.
+        _index(
+            "pending_events",
+            "pendingEvents.attemptId",
+            partialFilterExpression={"pendingEvents": {"$exists": True}},
+        ),
+    ],
+    BOOKINGS: [
+        # Invariant 1, behind the slot's own decision.
+        _index(
+            "one_confirmed_per_slot",
+            "doctorId",
+            "slotId",
+            unique=True,
+            partialFilterExpression={"status": BookingStatus.CONFIRMED.value},
+        ),
+        _index("one_per_attempt", "doctorId", "attemptId", unique=True),
+        _index("user_bookings", "userId", "-date"),
+        _index("doctor_bookings", "doctorId", "startTime", "status"),
+        _index("by_status", "status"),
+    ],
+    OUTBOX: [
+        # The relay: oldest first. As small as the backlog.
+        _index("unsent", "at", "_id", partialFilterExpression={"unsent": True}),
+        # Kept as long as SQS may keep a message, for replay.
+        _index("sent_ttl", "sentAt", expireAfterSeconds=14 * _DAY),
+    ],
+    AUDIT_LOGS: [
+        _index("by_booking", "bookingId", "at"),
+        _index("by_slot", "slotId", "version"),
+    ],
+    DELIVERIES: [
+        # One day longer than SQS may deliver again.
+        _index("ttl", "at", expireAfterSeconds=15 * _DAY),
+    ],
+}
+
+
+def create_indexes(database: Database[Document]) -> None:
+    """Create what is missing; harmless to repeat."""
+    for collection, indexes in INDEXES.items():
+        database[collection].create_indexes(indexes)

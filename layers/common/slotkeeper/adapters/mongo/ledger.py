@@ -1,0 +1,73 @@
+"""Bookings, outbox and audit log: written once each, however often they are told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import BulkWriteError
+
+from slotkeeper.adapters.mongo.client import call
+from slotkeeper.adapters.mongo.documents import (
+    AUDIT_LOGS,
+    BOOKINGS,
+    OUTBOX,
+    Document,
+    audit_document,
+    booking_document,
+    booking_of,
+    outbox_document,
+)
+from slotkeeper.adapters.together import together
+from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.events import DomainEvent
+
+_DUPLICATE_KEY = 11000
+
+
+class BrokenInvariant(Exception):
+    """The database holds what the rules exclude; nothing a caller could have done differently."""
+
+
+class MongoLedger:
+    """`Ledger` on the collections `bookings`, `outbox` and `audit_logs`."""
+
+    def __init__(self, database: Database[Document]):
+        self._bookings = database[BOOKINGS]
+        self._outbox = database[OUTBOX]
+        self._audit = database[AUDIT_LOGS]
+
+    def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
+        together(
+            lambda: _insert_absent(self._bookings, [booking_document(b) for b in bookings]),
+            lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
+            lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
+        )
+
+    def booking(self, booking_id: str) -> Booking | None:
+        with call():
+            document = self._bookings.find_one({"_id": booking_id})
+        return booking_of(document) if document else None
+
+
+def _insert_absent(collection: Collection[Document], documents: Sequence[Document]) -> None:
+    """Insert the documents whose `_id` is not there yet.
+
+    Raises:
+        BrokenInvariant: another unique index refused one.
+    """
+    if not documents:
+        return
+    with call():
+        try:
+            collection.insert_many(documents, ordered=False)
+        except BulkWriteError as error:
+            details = error.details
+            failures = details["writeErrors"]
+            if details.get("writeConcernErrors") or any(
+                failure["code"] != _DUPLICATE_KEY for failure in failures
+            ):
+                raise
+            if any(list(failure["keyPattern"]) != ["_id"] for failure in failures):
+                raise BrokenInvariant(f"a second live document in {collection.name}") from error

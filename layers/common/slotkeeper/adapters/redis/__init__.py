@@ -1,0 +1,1 @@
+"""Redis: what must be quick and may be lost."""

@@ -1,0 +1,72 @@
+"""What codes are made of; the code itself is never here."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from slotkeeper.adapters.redis.client import call, one_trip, script
+from slotkeeper.adapters.redis.keys import Keys
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.ports import CodeRecord, CodeTry
+
+
+class RedisCodes:
+    """`CodeStore` on one hash an attempt and one counter a user."""
+
+    def __init__(self, redis: Redis, keys: Keys, policy: BookingPolicy):
+        self._redis = redis
+        self._keys = keys
+        self._policy = policy
+
+    def count_try(self, *, user_id: str, attempt_id: str) -> CodeTry:
+        failures_key = self._keys.failures(user_id)
+        tried, failures, failures_ms = one_trip(
+            self._redis,
+            lambda p: p.eval(script("count_try"), 1, self._keys.code(user_id, attempt_id)),
+            lambda p: p.get(failures_key),
+            lambda p: p.pttl(failures_key),
+        )
+        number, left_ms, *fields = tried or (0, 0)
+        return CodeTry(
+            record=_record(*fields) if tried else None,
+            number=number,
+            record_lapses_in=_seconds(left_ms),
+            failures=int(failures or 0),
+            failures_lapse_in=_seconds(failures_ms),
+        )
+
+    def count_failure(self, *, user_id: str) -> None:
+        window_ms = round(self._policy.failure_window.total_seconds() * 1000)
+        with call():
+            self._redis.eval(
+                script("count_failure"), 1, self._keys.failures(user_id), str(window_ms)
+            )
+
+    def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None:
+        with call():
+            fields = self._redis.hmget(
+                self._keys.code(user_id, attempt_id), "slotId", "seed", "keyId", "sendNumber"
+            )
+        return None if None in fields else _record(*fields)
+
+    def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
+        with call():
+            self._redis.eval(
+                script("put_code"),
+                1,
+                self._keys.code(user_id, attempt_id),
+                record.slot_id,
+                record.seed,
+                record.key_id,
+                str(record.send_number),
+                str(lifetime_ms),
+                "next",
+            )
+
+
+def _record(slot_id: str, seed: str, key_id: str, send_number: str) -> CodeRecord:
+    return CodeRecord(slot_id=slot_id, seed=seed, key_id=key_id, send_number=int(send_number))
+
+
+def _seconds(milliseconds: int) -> int:
+    return max(1, -(-milliseconds // 1000))

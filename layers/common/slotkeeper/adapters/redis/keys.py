@@ -1,0 +1,45 @@
+"""Every Redis key, what it holds and how long it lives. Nothing else in Redis is ours.
+
+No script or transaction touches two keys, so none can span two hash slots of a Cluster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+LOCK_CLAIM = timedelta(seconds=20)
+"""A lock lives this long until MongoDB has decided, and as long as the hold from then on.
+
+A function that dies in between keeps the slot from nobody for longer. More than a request takes.
+"""
+REQUEST_LEASE = LOCK_CLAIM
+"""A request under way keeps its idempotency key this long; a crashed one frees it by then."""
+ANSWER_KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Keys of one environment; environments may share a server."""
+
+    environment: str
+
+    def lock(self, slot_id: str) -> str:
+        """attemptId; for `LOCK_CLAIM`, then for the hold."""
+        return f"{self.environment}:lock:slot:{slot_id}"
+
+    def code(self, user_id: str, attempt_id: str) -> str:
+        """hash slotId, seed, keyId, sendNumber, attempts, issuedAt; for the code's lifetime."""
+        return f"{self.environment}:otp:user:{user_id}:{attempt_id}"
+
+    def failures(self, user_id: str) -> str:
+        """wrong codes of the user, across attempts; for `BookingPolicy.failure_window`."""
+        return f"{self.environment}:otp:attempts:{user_id}"
+
+    def request(self, request_id: str) -> str:
+        """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered."""
+        return f"{self.environment}:booking:attempt:{request_id}"
+
+    def places(self, user_id: str) -> str:
+        """sorted set of the user's live attempts by their end (ms); for the longest of them."""
+        return f"{self.environment}:holds:user:{user_id}"

@@ -1,0 +1,15 @@
+-- KEYS[1] the request; ARGV[1] fingerprint, ARGV[2] owner, ARGV[3] lease in ms.
+-- Answers {'fresh'}, {'reused'}, {'answered', answer} or {'busy', ms left}.
+local known = redis.call('HMGET', KEYS[1], 'fingerprint', 'answer')
+if not known[1] then
+  redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  return {'fresh'}
+end
+if known[1] ~= ARGV[1] then
+  return {'reused'}
+end
+if known[2] then
+  return {'answered', known[2]}
+end
+return {'busy', redis.call('PTTL', KEYS[1])}

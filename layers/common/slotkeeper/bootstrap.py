@@ -1,0 +1,238 @@
+"""The composition root: which adapter stands behind which port.
+
+Everything is made at first use and then kept, so importing a module does no I/O, a function pays
+only for what it uses, and its container reuses its connections.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from slotkeeper import settings as settings_module
+from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
+from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.ports import CodeRecord, Dependency, HoldTicket
+from slotkeeper.settings import Settings
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+    from redis import Redis
+
+    from slotkeeper.adapters.aws.jobs import SqsJobs
+    from slotkeeper.adapters.aws.notifier import AwsNotifier
+    from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
+    from slotkeeper.adapters.code_maker import HotpCodes
+    from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
+    from slotkeeper.adapters.mongo.ledger import MongoLedger
+    from slotkeeper.adapters.mongo.outbox import MongoOutbox
+    from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+    from slotkeeper.adapters.mongo.slots import MongoSlots
+    from slotkeeper.adapters.redis.codes import RedisCodes
+    from slotkeeper.adapters.redis.gate import RedisGate
+    from slotkeeper.adapters.redis.keys import Keys
+    from slotkeeper.adapters.tokens import TokenVerifier
+    from slotkeeper.services.send_notification import Post
+
+
+class SystemClock:
+    """`Clock` of this machine."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@cache
+def settings() -> Settings:
+    return settings_module.from_environment()
+
+
+def policy() -> BookingPolicy:
+    return settings().policy
+
+
+@cache
+def clock() -> SystemClock:
+    return SystemClock()
+
+
+# --- clients --------------------------------------------------------------------------------------
+
+
+@cache
+def database() -> Database[dict[str, Any]]:
+    from slotkeeper.adapters.mongo.client import connect
+
+    return connect(settings().mongo_uri)
+
+
+@cache
+def redis() -> Redis:
+    from slotkeeper.adapters.redis.client import connect
+
+    return connect(settings().redis_url)
+
+
+@cache
+def aws(service: str) -> Any:  # Any: each service has its own generated client type
+    from slotkeeper.adapters.aws.client import connect
+
+    return connect(service)
+
+
+def _keys() -> Keys:
+    from slotkeeper.adapters.redis.keys import Keys
+
+    return Keys(settings().environment)
+
+
+# --- ports ----------------------------------------------------------------------------------------
+
+
+@cache
+def slots() -> MongoSlots:
+    from slotkeeper.adapters.mongo.slots import MongoSlots
+
+    return MongoSlots(database(), policy())
+
+
+@cache
+def ledger() -> MongoLedger:
+    from slotkeeper.adapters.mongo.ledger import MongoLedger
+
+    return MongoLedger(database())
+
+
+@cache
+def outbox() -> MongoOutbox:
+    from slotkeeper.adapters.mongo.outbox import MongoOutbox
+
+    return MongoOutbox(database())
+
+
+@cache
+def users() -> MongoUsers:
+    from slotkeeper.adapters.mongo.people import MongoUsers
+
+    return MongoUsers(database())
+
+
+@cache
+def doctors() -> MongoDoctors:
+    from slotkeeper.adapters.mongo.people import MongoDoctors
+
+    return MongoDoctors(database())
+
+
+@cache
+def deliveries() -> MongoDeliveries:
+    from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
+
+    return MongoDeliveries(database())
+
+
+@cache
+def gate() -> RedisGate:
+    from slotkeeper.adapters.redis.gate import RedisGate
+
+    return RedisGate(redis(), _keys(), policy())
+
+
+@cache
+def codes() -> RedisCodes:
+    from slotkeeper.adapters.redis.codes import RedisCodes
+
+    return RedisCodes(redis(), _keys(), policy())
+
+
+@cache
+def code_maker() -> HotpCodes:
+    from slotkeeper.adapters.aws.secrets import KeyRing
+    from slotkeeper.adapters.code_maker import HotpCodes
+
+    return HotpCodes(KeyRing(aws("secretsmanager"), settings().otp_secret_id).key)
+
+
+@cache
+def jobs() -> SqsJobs:
+    from slotkeeper.adapters.aws.jobs import SqsJobs
+
+    return SqsJobs(aws("sqs"), settings().notification_queue_url)
+
+
+@cache
+def relay_waker() -> LambdaRelayWaker:
+    from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
+
+    return LambdaRelayWaker(aws("lambda"), settings().relay_function_name)
+
+
+@cache
+def notifier() -> AwsNotifier:
+    from slotkeeper.adapters.aws.notifier import AwsNotifier
+
+    return AwsNotifier(aws, sms_provider=settings().sms_provider, email_from=settings().email_from)
+
+
+@cache
+def post() -> Post:
+    from slotkeeper.services.send_notification import Post
+
+    return Post(
+        deliveries=deliveries(),
+        notifier=notifier(),
+        fallback_to_email=settings().sms_fallback_to_email,
+    )
+
+
+@cache
+def token_verifier() -> TokenVerifier:
+    from slotkeeper.adapters.tokens import JwksKeys, TokenVerifier
+
+    return TokenVerifier(
+        JwksKeys(settings().jwks_url),
+        issuer=settings().jwt_issuer,
+        audience=settings().jwt_audience,
+    )
+
+
+@cache
+def dependencies() -> tuple[Dependency, ...]:
+    from slotkeeper.adapters.dependencies import MongoPrimary, NotificationQueue, RedisServer
+
+    return (
+        MongoPrimary(database()),
+        RedisServer(redis()),
+        NotificationQueue(aws, settings().notification_queue_url),
+    )
+
+
+# --- values only the edge may make ----------------------------------------------------------------
+
+
+def hold_ticket(
+    *, slot_id: str, user_id: str, idempotency_key: str, fingerprint: str, request_id: str
+) -> HoldTicket:
+    """A request to hold a slot, with a random seed for its codes."""
+    return HoldTicket(
+        attempt_id=attempt_id(user_id, idempotency_key),
+        slot_id=slot_id,
+        user_id=user_id,
+        fingerprint=fingerprint,
+        request_id=request_id,
+        seed=_seed(),
+        key_id=settings().otp_key_id,
+    )
+
+
+def fresh_code() -> CodeRecord:
+    """A record for an attempt whose own was lost: new seed, current key."""
+    return CodeRecord(slot_id="", seed=_seed(), key_id=settings().otp_key_id, send_number=0)
+
+
+def _seed() -> str:
+    return base64.b32encode(secrets.token_bytes(20)).decode()

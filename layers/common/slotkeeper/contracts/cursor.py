@@ -1,0 +1,39 @@
+"""Cursors: where the next page begins, opaque to clients and bound to what was asked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from datetime import UTC, datetime
+
+from slotkeeper.domain.errors import InvalidRequest
+from slotkeeper.ports import Position
+
+
+def encode_cursor(position: Position, query: str) -> str:
+    """A cursor for the page after `position` of the list that `query` names."""
+    fields = [round(position.start_time.timestamp() * 1000), position.id, _digest(query)]
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str, query: str) -> Position:
+    """The position a cursor stands for.
+
+    Raises:
+        InvalidRequest: not a cursor of ours, or of another query.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        milliseconds, id_, digest = fields
+        if not (type(milliseconds) is int and type(id_) is str and digest == _digest(query)):
+            raise ValueError("not a cursor of this query")
+        return Position(start_time=datetime.fromtimestamp(milliseconds / 1000, UTC), id=id_)
+    except (ValueError, TypeError, OverflowError, OSError, binascii.Error) as error:
+        raise InvalidRequest([("cursor", "not a cursor of this list")]) from error
+
+
+def _digest(query: str) -> str:
+    return hashlib.sha256(query.encode()).hexdigest()[:16]

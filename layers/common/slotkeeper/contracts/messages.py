@@ -1,0 +1,69 @@
+"""What travels on the notification queue: ids and facts, never a code, number or address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.user import Channel
+from slotkeeper.ports import CodeJob
+
+
+class _Message(BaseModel):
+    """Fields of a later version are let pass, so that old consumers outlive a deployment."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, from_attributes=True, extra="ignore"
+    )
+    v: Literal[1] = 1
+
+
+class CodeMessage(_Message):
+    """Send code number `sendNumber` of the attempt; the sender computes it."""
+
+    kind: Literal["otp.send"] = "otp.send"
+    attempt_id: str
+    slot_id: str
+    user_id: str
+    channel: Channel
+    send_number: int
+    request_id: str
+
+    def to_job(self) -> CodeJob:
+        return CodeJob(**self.model_dump(exclude={"v", "kind"}))
+
+
+class EventMessage(_Message):
+    """A domain event from the outbox; `id` is what consumers tell repetitions by."""
+
+    kind: Literal["event"] = "event"
+    id: str
+    type: str
+    aggregate_id: str
+    slot_id: str
+    doctor_id: str
+    user_id: str
+    attempt_id: str
+    booking_id: str | None
+    from_status: str
+    to_status: str
+    version: int
+    actor: str
+    request_id: str
+    at: datetime
+
+    def to_event(self) -> DomainEvent:
+        return DomainEvent(**self.model_dump(exclude={"v", "kind"}))
+
+
+Message = CodeMessage | EventMessage
+_MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+
+
+def parse_message(body: str) -> Message:
+    """The message of an SQS record. Raises pydantic.ValidationError for what is not ours."""
+    return _MESSAGE.validate_json(body)

@@ -1,0 +1,1 @@
+"""The rules of booking: plain data and functions, no I/O, no clock, no randomness."""

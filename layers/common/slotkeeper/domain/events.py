@@ -1,0 +1,38 @@
+"""What has happened to a slot or booking, as the outbox and the audit log tell it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+SYSTEM = "system"
+"""The actor of what no person asked for: expiry."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainEvent:
+    """A fact, decided by a change of one slot document and known by its `id`.
+
+    `id` is derived from the slot and the version the change gave it, so telling a fact twice
+    cannot make it two facts. `aggregate_id` is what deliveries are kept in order for.
+    """
+
+    id: str
+    type: str
+    aggregate_id: str
+    slot_id: str
+    doctor_id: str
+    user_id: str
+    attempt_id: str
+    booking_id: str | None
+    from_status: str
+    to_status: str
+    version: int
+    actor: str
+    request_id: str
+    at: datetime
+
+
+def event_id(slot_id: str, version: int) -> str:
+    """The id of the fact that made `version` of this slot."""
+    return f"{slot_id}-{version}"

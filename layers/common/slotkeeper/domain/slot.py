@@ -1,0 +1,104 @@
+"""A slot: a bookable interval of one doctor, and what can happen to it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from slotkeeper.domain.errors import (
+    AppointmentError,
+    SlotHeld,
+    SlotInPast,
+    SlotUnavailable,
+)
+from slotkeeper.domain.user import Channel
+
+
+class SlotStatus(StrEnum):
+    ACTIVE = "active"
+    RESERVED = "reserved"
+    BOOKED = "booked"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A named change of status; adapters carry it out as one conditional write."""
+
+    source: SlotStatus
+    target: SlotStatus
+    event: str
+
+
+CONFIRM = Transition(SlotStatus.RESERVED, SlotStatus.BOOKED, "booking.confirmed")
+RELEASE = Transition(SlotStatus.RESERVED, SlotStatus.ACTIVE, "hold.released")
+EXPIRE = Transition(SlotStatus.RESERVED, SlotStatus.ACTIVE, "hold.expired")
+"""HOLD has no entry: it leads from active (or an expired hold) to reserved and tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One patient's claim on a slot until `expires_at`; `sends` and `tries` count its codes.
+
+    `channel` is the one the patient asked for, or None for whatever the profile prefers.
+    """
+
+    attempt_id: str
+    user_id: str
+    placed_at: datetime
+    expires_at: datetime
+    channel: Channel | None
+    sends: int
+    sent_at: datetime
+    code_expires_at: datetime
+    tries: int
+
+    def is_live(self, now: datetime) -> bool:
+        """A hold ends at `expires_at` exactly: the instant itself belongs to the next patient."""
+        return now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    id: str
+    doctor_id: str
+    date: str
+    start_time: datetime
+    end_time: datetime
+    status: SlotStatus
+    version: int
+    hold: Hold | None = None
+    booking_id: str | None = None
+
+    def live_hold(self, now: datetime) -> Hold | None:
+        """The hold that keeps others off this slot at `now`, or None."""
+        if self.status is SlotStatus.RESERVED and self.hold and self.hold.is_live(now):
+            return self.hold
+        return None
+
+
+def slot_id(doctor_id: str, start_time: datetime) -> str:
+    """The id of the doctor's slot at `start_time`: same doctor and instant, same slot."""
+    return f"{doctor_id}_{start_time.astimezone(UTC):%Y%m%dT%H%MZ}"
+
+
+def doctor_of(slot_id: str) -> str:
+    """The doctor (shard key) that a slot id names; of any other string, some string."""
+    return slot_id.rpartition("_")[0]
+
+
+def hold_refusal(slot: Slot, now: datetime) -> AppointmentError:
+    """Why a slot that could not be held at `now` could not be held."""
+    if slot.start_time <= now:
+        return SlotInPast()
+    hold = slot.live_hold(now)
+    if hold is not None:
+        return SlotHeld(retry_after_seconds=seconds_until(hold.expires_at, now))
+    return SlotUnavailable()
+
+
+def seconds_until(instant: datetime, now: datetime) -> int:
+    """Whole seconds from `now` to `instant`, rounded up, at least 1: fit for Retry-After."""
+    return max(1, math.ceil((instant - now).total_seconds()))

@@ -1,0 +1,56 @@
+"""What every invocation does besides its work: a deadline, a log line, metrics."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from slotkeeper import deadline
+
+logger = Logger(service="slotkeeper")
+metrics = Metrics(namespace="Slotkeeper", service="slotkeeper")
+
+Handler = Callable[[dict[str, Any], Any], Any]  # Any: Lambda events and answers are free JSON
+
+
+def instrumented(handler: Handler) -> Handler:
+    """A Lambda handler with its deadline set and one COMPLETED line an invocation (no bodies)."""
+
+    @functools.wraps(handler)
+    def wrapper(event: dict[str, Any], context: Any) -> Any:
+        deadline.start(context.get_remaining_time_in_millis() / 1000)
+        started = time.perf_counter()
+        logger.append_keys(requestId=request_id(event, context))
+        answer = handler(event, context)
+        logger.info(
+            "invocation.completed",
+            durationMs=round((time.perf_counter() - started) * 1000, 1),
+            status=answer.get("statusCode") if isinstance(answer, dict) else None,
+        )
+        return answer
+
+    injected: Handler = logger.inject_lambda_context(wrapper, clear_state=True)
+    flushed: Handler = metrics.log_metrics(injected)
+    return flushed
+
+
+def request_id(event: dict[str, Any], context: Any) -> str:
+    """The gateway's id of the request, else the invocation's."""
+    gateway = event.get("requestContext") if isinstance(event, dict) else None
+    found = gateway.get("requestId") if isinstance(gateway, dict) else None
+    return str(found or context.aws_request_id)
+
+
+def has_time(context: Any, reserve_seconds: float = 5.0) -> Callable[[], bool]:
+    """Whether the invocation can begin another batch."""
+    return lambda: context.get_remaining_time_in_millis() / 1000 > reserve_seconds
+
+
+def count(name: str, value: int = 1) -> None:
+    """Count business events (guide, section 11)."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(value))

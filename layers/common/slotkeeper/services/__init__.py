@@ -1,0 +1,1 @@
+"""The use cases: one file, one public function of the same name."""

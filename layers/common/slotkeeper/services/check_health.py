@@ -1,0 +1,22 @@
+"""Whether the servers behind us answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from slotkeeper.domain.errors import Unavailable
+from slotkeeper.ports import Dependency, Together
+
+
+def check_health(*, dependencies: Sequence[Dependency], together: Together) -> dict[str, bool]:
+    """Each dependency's name, and whether it can serve now; all are asked at once."""
+    answers = together(*(lambda d=d: _answers(d) for d in dependencies))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+    return {d.name: ok for d, ok in zip(dependencies, answers, strict=True)}
+
+
+def _answers(dependency: Dependency) -> bool:
+    try:
+        dependency.check()
+    except Unavailable:
+        return False
+    return True

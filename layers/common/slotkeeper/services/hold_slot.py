@@ -1,0 +1,173 @@
+"""Hold a slot for a patient and have a code sent to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from slotkeeper.domain.attempt import CodeSent, HoldReceipt, is_attempt_of
+from slotkeeper.domain.errors import (
+    AppointmentError,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    RequestInProgress,
+    SlotHeld,
+    TooManyHolds,
+    Unavailable,
+)
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.slot import Hold, hold_refusal
+from slotkeeper.domain.user import Channel, User, masked
+from slotkeeper.ports import (
+    Admission,
+    CodeJob,
+    HoldGate,
+    HoldTicket,
+    JobQueue,
+    SlotDecision,
+    SlotStore,
+    Together,
+    UserStore,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The text of the answer, byte for byte the same each time the request is repeated."""
+
+    text: str
+    is_replay: bool
+
+
+def hold_slot(
+    *,
+    ticket: HoldTicket,
+    channel: Channel | None,
+    to_text: Callable[[HoldReceipt], str],
+    gate: HoldGate,
+    slots: SlotStore,
+    users: UserStore,
+    jobs: JobQueue,
+    together: Together,
+    policy: BookingPolicy,
+) -> Answer:
+    """Reserve the slot, or find that this patient already does, and answer the attempt.
+
+    Redis refuses what it can without MongoDB; the slot document decides (docs/locking.md).
+
+    Raises:
+        RequestInProgress, IdempotencyKeyReused: the key is taken.
+        SlotHeld, SlotUnavailable, SlotInPast, NotFound, TooManyHolds: the slot is not to be had.
+        InvalidRequest: the patient has no address on the channel.
+        Unavailable: a server did not answer; the hold is undone.
+    """
+    admission = gate.admit(ticket)
+    with _given_back(gate, ticket, admission):
+        if admission.answer is not None:
+            gate.withdraw(ticket, admission)
+            return Answer(admission.answer, is_replay=True)
+        _refuse_unless_admitted(admission, ticket)
+        with _undone(slots, ticket):
+            decision, user = together(
+                lambda: slots.place_hold(
+                    ticket.slot_id,
+                    attempt_id=ticket.attempt_id,
+                    user_id=ticket.user_id,
+                    channel=channel,
+                    request_id=ticket.request_id,
+                ),
+                lambda: users.get(ticket.user_id),
+            )
+            hold = _own_hold(decision, ticket)
+            receipt = HoldReceipt(
+                attempt_id=hold.attempt_id,
+                slot_id=ticket.slot_id,
+                expires_at=hold.expires_at,
+                server_time=decision.now,
+                otp=code_sent(hold, user, policy),
+            )
+            if _owes_a_code(decision, hold, ticket, admission):
+                jobs.send_code(code_job(ticket.slot_id, hold, user, ticket.request_id))
+            text = to_text(receipt)
+            gate.complete(ticket, admission, held_by=hold.attempt_id, answer=text)
+    return Answer(text, is_replay=False)
+
+
+def _refuse_unless_admitted(admission: Admission, ticket: HoldTicket) -> None:
+    if admission.is_reused:
+        raise IdempotencyKeyReused
+    if admission.busy_for_ms is not None:
+        raise RequestInProgress(retry_after_seconds=_seconds(admission.busy_for_ms))
+    if not is_attempt_of(admission.lock_holder, ticket.user_id):
+        raise SlotHeld(retry_after_seconds=_seconds(admission.lock_for_ms))
+    is_new_hold = admission.lock_holder == ticket.attempt_id
+    if is_new_hold and admission.place_in_ms is not None:
+        raise TooManyHolds(retry_after_seconds=_seconds(admission.place_in_ms))
+
+
+def _own_hold(decision: SlotDecision, ticket: HoldTicket) -> Hold:
+    hold = decision.slot.live_hold(decision.now)
+    if hold is None or hold.user_id != ticket.user_id:
+        raise hold_refusal(decision.slot, decision.now)
+    return hold
+
+
+def _owes_a_code(
+    decision: SlotDecision, hold: Hold, ticket: HoldTicket, admission: Admission
+) -> bool:
+    # A retry whose seed outlived the first try queues again: the same code, delivered once.
+    # Where the seed was lost with Redis, only a counted resend may make a new code.
+    is_retry = hold.attempt_id == ticket.attempt_id and not admission.took_code
+    return decision.made or is_retry
+
+
+def code_job(slot_id: str, hold: Hold, user: User, request_id: str) -> CodeJob:
+    """The job that sends the hold's newest code. Raises InvalidRequest without an address."""
+    return CodeJob(
+        attempt_id=hold.attempt_id,
+        slot_id=slot_id,
+        user_id=hold.user_id,
+        channel=user.channel_for_code(hold.channel),
+        send_number=hold.sends,
+        request_id=request_id,
+    )
+
+
+def code_sent(hold: Hold, user: User, policy: BookingPolicy) -> CodeSent:
+    """What a patient is told of the hold's newest code. Raises InvalidRequest: no address."""
+    channel = user.channel_for_code(hold.channel)
+    return CodeSent(
+        channel=channel,
+        destination=masked(channel, user.address(channel) or ""),
+        expires_at=hold.code_expires_at,
+        resend_at=min(hold.sent_at + policy.resend_wait, hold.expires_at),
+    )
+
+
+@contextmanager
+def _given_back(gate: HoldGate, ticket: HoldTicket, admission: Admission) -> Iterator[None]:
+    try:
+        yield
+    except AppointmentError:
+        # What cannot be given back now lapses by itself within the claim (settings).
+        with suppress(Unavailable):
+            gate.withdraw(ticket, admission)
+        raise
+
+
+@contextmanager
+def _undone(slots: SlotStore, ticket: HoldTicket) -> Iterator[None]:
+    try:
+        yield
+    except (Unavailable, InvalidRequest):
+        # Also after a time-out: the hold may have been placed without our learning of it.
+        with suppress(Unavailable):
+            slots.undo_hold(
+                ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id
+            )
+        raise
+
+
+def _seconds(milliseconds: int) -> int:
+    return -(-milliseconds // 1000)

@@ -1,0 +1,44 @@
+"""Move events from the outbox to the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from slotkeeper.ports import JobQueue, Ledger, Outbox, SlotStore
+from slotkeeper.services.record_facts import record_facts
+
+BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relayed:
+    recorded: int
+    sent: int
+
+
+def relay_outbox(
+    *,
+    slots: SlotStore,
+    ledger: Ledger,
+    outbox: Outbox,
+    jobs: JobQueue,
+    has_time: Callable[[], bool],
+) -> Relayed:
+    """Send every unsent event at least once, in order for each booking.
+
+    An event is leased before it is sent and marked after: a relay that dies in between leaves it to
+    the next one once the lease is over, which may send it twice; consumers go by its id.
+
+    Raises:
+        Unavailable: MongoDB or SQS did not answer; what was not marked is sent again.
+    """
+    recorded = len(record_facts(slots=slots, ledger=ledger))
+    sent = 0
+    while has_time() and (events := outbox.claim(limit=BATCH)):
+        taken = jobs.send_events(events)
+        outbox.mark_sent(taken)
+        sent += len(taken)
+        if len(taken) < len(events):
+            break
+    return Relayed(recorded=recorded, sent=sent)

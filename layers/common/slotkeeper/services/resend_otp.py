@@ -1,0 +1,104 @@
+"""Send a live hold a new code; the earlier one is dead."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+from slotkeeper.domain.attempt import Attempt, CodeSent, is_attempt_of
+from slotkeeper.domain.errors import (
+    AppointmentError,
+    HoldExpired,
+    NotFound,
+    OtpLocked,
+    RateLimited,
+    Unavailable,
+)
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.slot import Hold, seconds_until
+from slotkeeper.ports import (
+    CodeRecord,
+    CodeStore,
+    JobQueue,
+    SlotDecision,
+    SlotStore,
+    UserStore,
+)
+from slotkeeper.services.hold_slot import code_job, code_sent
+
+
+def resend_otp(
+    *,
+    attempt: Attempt,
+    fresh: CodeRecord,
+    codes: CodeStore,
+    slots: SlotStore,
+    users: UserStore,
+    jobs: JobQueue,
+    policy: BookingPolicy,
+) -> CodeSent:
+    """Queue a new code and tell where it goes.
+
+    Sends and tries are counted on the hold in MongoDB, so a lost Redis gives none back; `fresh`
+    (a new seed under the current key) serves where the old one was lost.
+
+    Raises:
+        NotFound: not this patient's attempt.
+        HoldExpired: nothing is held any more.
+        RateLimited: too soon, or no resends left; OtpLocked: no tries left that a code could use.
+        Unavailable: the code could not be queued; the earlier one still works.
+    """
+    if not is_attempt_of(attempt.id, attempt.user_id):
+        raise NotFound
+    before = codes.find(user_id=attempt.user_id, attempt_id=attempt.id)
+    user = users.get(attempt.user_id)
+    decision = slots.count_send(
+        before.slot_id if before else _slot_of(attempt, slots),
+        attempt_id=attempt.id,
+        user_id=attempt.user_id,
+        request_id=attempt.request_id,
+    )
+    hold = _sendable(attempt, decision, policy)
+    record = replace(before or fresh, slot_id=decision.slot.id, send_number=hold.sends)
+    lifetime_ms = round((hold.code_expires_at - decision.now).total_seconds() * 1000)
+
+    def put(made_of: CodeRecord) -> None:
+        codes.put(
+            user_id=attempt.user_id,
+            attempt_id=attempt.id,
+            record=made_of,
+            lifetime_ms=lifetime_ms,
+        )
+
+    try:
+        put(record)
+        jobs.send_code(code_job(decision.slot.id, hold, user, attempt.request_id))
+    except AppointmentError:
+        with suppress(Unavailable):
+            slots.undo_send(decision.slot.id, attempt_id=attempt.id, sends=hold.sends)
+        with suppress(Unavailable):
+            put(before or replace(record, send_number=hold.sends - 1))
+        raise
+    return code_sent(hold, user, policy)
+
+
+def _slot_of(attempt: Attempt, slots: SlotStore) -> str:
+    found = slots.find_attempt(attempt.id)
+    if found is None:
+        raise HoldExpired
+    return found.slot.id
+
+
+def _sendable(attempt: Attempt, decision: SlotDecision, policy: BookingPolicy) -> Hold:
+    hold = decision.slot.live_hold(decision.now)
+    if hold is None or (hold.attempt_id, hold.user_id) != (attempt.id, attempt.user_id):
+        raise HoldExpired
+    if decision.made:
+        return hold
+    over_in = seconds_until(hold.expires_at, decision.now)
+    if hold.tries >= policy.max_tries:
+        raise OtpLocked(retry_after_seconds=over_in)
+    if hold.sends >= policy.max_sends:
+        raise RateLimited("No more codes for this attempt.", retry_after_seconds=over_in)
+    again_in = seconds_until(hold.sent_at + policy.resend_wait, decision.now)
+    raise RateLimited("Please wait before asking again.", retry_after_seconds=again_in)

@@ -1,0 +1,74 @@
+"""Every environment variable, read once. No other module reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from slotkeeper.domain.policy import BookingPolicy
+
+Seconds = Annotated[int, Field(ge=0, le=86_400)]
+Count = Annotated[int, Field(ge=0, le=1_000)]
+
+
+class Settings(BaseModel):
+    """One environment's settings; each field is the variable of its name in capitals.
+
+    Defaults are the contract's (design.md, section 5). What only some functions are given has an
+    empty default, and only they use it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    mongo_uri: str = Field(default="", repr=False)
+    redis_url: str = Field(default="", repr=False)
+
+    hold_seconds: Seconds = 300
+    otp_seconds: Seconds = 300
+    otp_resend_wait_seconds: Seconds = 30
+    otp_max_tries: Count = 5
+    otp_max_resends: Count = 3
+    otp_max_failures: Count = 20
+    otp_failure_window_seconds: Seconds = 3_600
+    max_live_holds: Count = 3
+
+    otp_key_id: str = "k1"
+    otp_secret_id: str = ""
+    notification_queue_url: str = ""
+    relay_function_name: str = ""
+    sms_provider: Literal["sns", "none"] = "sns"
+    sms_fallback_to_email: bool = True
+    email_from: str = ""
+    jwt_issuer: str = ""
+    jwt_audience: str = ""
+    jwks_url: str = ""
+
+    @property
+    def policy(self) -> BookingPolicy:
+        return BookingPolicy(
+            hold=timedelta(seconds=self.hold_seconds),
+            code_lifetime=timedelta(seconds=self.otp_seconds),
+            resend_wait=timedelta(seconds=self.otp_resend_wait_seconds),
+            max_tries=self.otp_max_tries,
+            max_resends=self.otp_max_resends,
+            max_live_holds=self.max_live_holds,
+            max_failures_per_user=self.otp_max_failures,
+            failure_window=timedelta(seconds=self.otp_failure_window_seconds),
+        )
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        pydantic.ValidationError: refuse to start rather than guess.
+    """
+    names = {name.upper(): name for name in Settings.model_fields}
+    return Settings.model_validate(
+        {names[key]: value for key, value in environ.items() if key in names}
+    )

@@ -1,0 +1,88 @@
+"""The commands of the local system, for `make`: progress to stderr, answers to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+
+from local.config import TOOLS, Config, from_environment
+from local.progress import LocalError, say
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("up")
+    commands.add_parser("down")
+    commands.add_parser("clean")
+    commands.add_parser("demo")
+    token = commands.add_parser("token")
+    token.add_argument("--user", required=True)
+    tokens = commands.add_parser("tokens")
+    tokens.add_argument("--count", type=int, required=True)
+    for command in (token, tokens):
+        command.add_argument("--role", choices=("patient", "staff", "admin"), default="patient")
+    inbox = commands.add_parser("inbox")
+    inbox.add_argument("--to")
+    logs = commands.add_parser("logs")
+    logs.add_argument("--function", required=True)
+    arguments = parser.parse_args()
+    try:
+        return _run(arguments, from_environment())
+    except LocalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def _run(arguments: argparse.Namespace, config: Config) -> int:
+    # Imported where used: `make token` should not wait for what only `make run` needs.
+    match arguments.command:
+        case "up":
+            from local.up import up, what_to_try
+
+            print(what_to_try(up(config)))
+        case "down" | "clean":
+            from local.down import down
+
+            down(config)
+            if arguments.command == "clean":
+                shutil.rmtree(TOOLS, ignore_errors=True)
+                say(f"removed {TOOLS}")
+        case "demo":
+            from local.demo import demo
+
+            return demo(config)
+        case "token" | "tokens":
+            _print_tokens(arguments, config)
+        case "inbox":
+            from local.inbox import messages
+
+            for message in messages(config, arguments.to):
+                print(json.dumps(message))
+        case "logs":
+            from local.logs import print_logs
+
+            print_logs(config, arguments.function)
+    return 0
+
+
+def _print_tokens(arguments: argparse.Namespace, config: Config) -> None:
+    from local import identity
+
+    if arguments.command == "token":
+        [person] = identity.sign_in(config, [identity.named(arguments.user, arguments.role)])
+        print(person.token)
+        return
+    people = [identity.anybody(arguments.role) for _ in range(arguments.count)]
+    for person in identity.sign_in(config, people):
+        shown = {"userId": person.user_id, "token": person.token}
+        print(json.dumps({**shown, "phone": person.phone, "email": person.email}))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

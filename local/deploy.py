@@ -1,0 +1,143 @@
+"""`sam build` and `sam deploy` of the one template to the emulator."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local import aws
+from local.config import ADMIN, EMAIL_FROM, ENVIRONMENT, ROOT, STACK, TOOLS, Config
+from local.identity import Identity
+from local.progress import LocalError, say
+
+BUCKET = "slotkeeper-artifacts"
+_SAMCONFIG = ("--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local")
+_SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
+
+
+def build(config: Config) -> str:
+    """Build if the sources changed since the last build; their fingerprint."""
+    out = config.state / "build"
+    stamp = config.state / "build.stamp"
+    fingerprint = _fingerprint(config.runtime)
+    if not (stamp.exists() and stamp.read_text() == fingerprint and out.exists()):
+        stamp.unlink(missing_ok=True)
+        _sam(config, "build", "--build-dir", str(out), "--parallel")
+        stamp.write_text(fingerprint)
+        say("built functions and layers")
+    return fingerprint
+
+
+def deploy(config: Config, identity: Identity, fingerprint: str) -> dict[str, str]:
+    """Deploy if anything changed, or the emulator lost the stack; the stack's outputs."""
+    parameters = _parameters(config, identity)
+    stamp = config.state / "deploy.stamp"
+    wanted = hashlib.sha256(f"{fingerprint}{sorted(parameters.items())}".encode()).hexdigest()
+    outputs = _outputs(config)
+    if outputs is None or not stamp.exists() or stamp.read_text() != wanted:
+        stamp.unlink(missing_ok=True)
+        _ensure_bucket_and_sender(config)
+        try:
+            _sam_deploy(config, parameters)
+        except LocalError:
+            # A start that was cut off may leave a stack nothing can be deployed to.
+            aws.client(config, "cloudformation").delete_stack(StackName=STACK)
+            _sam_deploy(config, parameters)
+        outputs = _outputs(config)
+        if outputs is None:
+            raise LocalError("the stack was deployed but the emulator does not have it")
+        stamp.write_text(wanted)
+        say("deployed template.yaml")
+    return outputs
+
+
+def _sam_deploy(config: Config, parameters: Mapping[str, str]) -> None:
+    _sam(
+        config,
+        "deploy",
+        *("--template-file", str(config.state / "build" / "template.yaml")),
+        *("--stack-name", STACK, "--s3-bucket", BUCKET),
+        "--parameter-overrides",
+        *(f"{name}={value}" for name, value in parameters.items()),
+    )
+
+
+def _parameters(config: Config, identity: Identity) -> dict[str, str]:
+    return {
+        "Environment": ENVIRONMENT,
+        "PyRuntime": config.runtime,
+        "MongoUri": config.mongo_uri,
+        "RedisUrl": config.redis_url,
+        "JwtIssuer": identity.issuer,
+        "JwtAudience": identity.client_id,
+        "JwksUrl": identity.jwks_url,
+        "EmailFrom": EMAIL_FROM,
+        **config.rules,
+    }
+
+
+def _outputs(config: Config) -> dict[str, str] | None:
+    try:
+        answer = aws.client(config, "cloudformation").describe_stacks(StackName=STACK)
+    except ClientError:
+        return None
+    stack: dict[str, Any] = answer["Stacks"][0]
+    if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return None
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _ensure_bucket_and_sender(config: Config) -> None:
+    aws.client(config, "s3").create_bucket(Bucket=BUCKET)
+    try:
+        aws.client(config, "sesv2").create_email_identity(EmailIdentity=EMAIL_FROM)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AlreadyExistsException":
+            raise
+
+
+def _sam(config: Config, *arguments: str) -> None:
+    log = config.state / "sam.log"
+    with log.open("ab") as out:
+        done = subprocess.run(
+            [str(TOOLS / "venvs" / "sam" / "bin" / "sam"), *arguments, *_SAMCONFIG],
+            cwd=ROOT,
+            env={
+                **os.environ,
+                **ADMIN,
+                "AWS_ENDPOINT_URL": config.aws_endpoint,
+                "SAM_CLI_TELEMETRY": "0",
+                "UV": str(TOOLS / "venvs" / "tools" / "bin" / "uv"),
+                "UV_CACHE_DIR": str(TOOLS / "uv-cache"),
+                "PYTHON": sys.executable,
+                "PY_RUNTIME": config.runtime,
+            },
+            stdout=out,
+            stderr=out,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    if done.returncode != 0:
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+        raise LocalError(f"sam {arguments[0]} failed:\n{tail}")
+
+
+def _fingerprint(runtime: str) -> str:
+    digest = hashlib.sha256(runtime.encode())
+    for source in _SOURCES:
+        for path in _files(ROOT / source):
+            digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    return sorted(p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts)

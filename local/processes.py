@@ -1,0 +1,136 @@
+"""Servers in the background: started once, known by pid and start time, ended by us alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.config import HOST
+from local.progress import LocalError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A program that listens on `port`; `port_setting` is how a user moves it."""
+
+    name: str
+    argv: Sequence[str]
+    port: int
+    port_setting: str
+    home: Path
+    is_ready: Callable[[], bool]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def log(self) -> Path:
+        return self.home / f"{self.name}.log"
+
+    @property
+    def pid_file(self) -> Path:
+        return self.home / f"{self.name}.pid"
+
+    def is_running(self) -> bool:
+        return _running(self.pid_file) is not None
+
+    def start(self) -> bool:
+        """Start it unless it runs; whether it was started. Raises LocalError: the port is busy."""
+        if self.is_running():
+            return False
+        if _is_taken(self.port):
+            raise LocalError(
+                f"port {self.port} for {self.name} is in use by another program; "
+                f"choose another: {self.port_setting}={self.port + 1} make run"
+            )
+        self.home.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                self.argv,
+                cwd=self.home,
+                env={**os.environ, **self.env},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Its own session: Ctrl-C at the terminal is for us, who then end it in order.
+                start_new_session=True,
+            )
+        started = _start_time(process.pid)
+        self.pid_file.write_text(json.dumps({"pid": process.pid, "started": started}))
+        return True
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Raises LocalError: it ended, or did not answer in time."""
+        ends_at = time.monotonic() + seconds
+        while not self.is_ready():
+            if not self.is_running():
+                raise LocalError(f"{self.name} ended while starting:\n{_tail(self.log)}")
+            if time.monotonic() > ends_at:
+                raise LocalError(f"{self.name} did not get ready; see {self.log}")
+            time.sleep(0.05)
+
+
+def stop(pid_file: Path, seconds: float = 10.0) -> bool:
+    """End the server of that pid file, if it is still the one we started; whether it ran."""
+    pid = _running(pid_file)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+        ends_at = time.monotonic() + seconds
+        while _running(pid_file) is not None:
+            if time.monotonic() > ends_at:
+                os.kill(pid, signal.SIGKILL)
+            _reap(pid)
+            time.sleep(0.02)
+    pid_file.unlink(missing_ok=True)
+    return pid is not None
+
+
+def _running(pid_file: Path) -> int | None:
+    """The pid in the file, if that very process still runs: pids are used again."""
+    try:
+        known = json.loads(pid_file.read_text())
+        pid = int(known["pid"])
+    except (OSError, ValueError, KeyError):
+        return None
+    _reap(pid)
+    started = _start_time(pid)
+    return pid if started is not None and started == known["started"] else None
+
+
+def _reap(pid: int) -> None:
+    with suppress(ChildProcessError):  # not our child: started by an earlier run
+        os.waitpid(pid, os.WNOHANG)
+
+
+def _start_time(pid: int) -> str | None:
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    answer = subprocess.run(
+        ["/bin/ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or None
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])

@@ -1,0 +1,142 @@
+"""Bring the whole system up and leave it running."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import signal
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pymongo import MongoClient
+
+from local import clinic, deploy, identity, servers
+from local.config import ENVIRONMENT, HOST, REGION, ROOT, STACK, Config
+from local.processes import Server, stop
+from local.progress import LocalError, say
+from slotkeeper.adapters.mongo.indexes import create_indexes
+
+HEALTH_SECONDS = 30
+
+
+def up(config: Config) -> dict[str, Any]:
+    """Start what does not run, deploy what changed; what was written to `stack.json`.
+
+    Raises:
+        LocalError: a port is busy, or a server or the deployment failed. What this call had
+            started is stopped again; so it is at Ctrl-C.
+    """
+    config.state.mkdir(parents=True, exist_ok=True)
+    started: list[Server] = []
+    with (config.state / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise LocalError("another `make run` is at work here") from error
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return _up(config, started)
+        except BaseException:
+            # One that was already running stays; what we began is not left half done.
+            for server in started:
+                stop(server.pid_file)
+                say(f"stopped {server.name}")
+            raise
+
+
+def what_to_try(stack: dict[str, Any]) -> str:
+    """What is printed when all is ready."""
+    doctor = stack["doctors"][0]
+    return f"""
+Slotkeeper is up.
+
+  API            {stack["api_url"]}
+  health         {stack["api_url"]}/health
+  what to try    README.md, "Your first booking"; or watch it done: make demo
+  all of it      {stack["stack_file"]}
+
+  make -s token USER=alice ROLE=patient    a token        make -s inbox TO=+15550100    her SMS
+  make logs FN=hold_slot                   a function's log                 make down   stop it
+
+A doctor's free slots:
+
+  curl -H "Authorization: Bearer $(make -s token USER=alice ROLE=patient)" \\
+    "{stack["api_url"]}/doctors/{doctor}/slots?limit=3"
+"""
+
+
+def _up(config: Config, started: list[Server]) -> dict[str, Any]:
+    all_servers = [servers.mongod(config), servers.valkey(config), servers.emulator(config)]
+    started += [server for server in all_servers if server.start()]
+    with ThreadPoolExecutor() as pool:
+        built = pool.submit(deploy.build, config)
+        for server in all_servers:
+            server.wait_ready()
+            say(f"{server.name} ready on {HOST}:{server.port}")
+        provider = identity.ensure(config)
+        with MongoClient[dict[str, Any]](config.mongo_uri) as client:
+            database = client.get_default_database()
+            create_indexes(database)
+            added = clinic.ensure(database)
+            say(f"indexes and demo clinic ready ({added} slots added)")
+        fingerprint = built.result()
+    is_new = not (config.state / "deploy.stamp").exists()
+    outputs = deploy.deploy(config, provider, fingerprint)
+    if is_new:
+        _keep_emulator_state(all_servers[2])
+    stack = _stack(config, provider, outputs)
+    _wait_healthy(stack["api_url"])
+    Path(stack["stack_file"]).write_text(json.dumps(stack, indent=2) + "\n")
+    return stack
+
+
+def _keep_emulator_state(emulator: Server) -> None:
+    # The emulator saves its state when it ends in order, and only then: having done so once, it
+    # comes back from a kill with the same stack, API id and user pool.
+    stop(emulator.pid_file)
+    emulator.start()
+    emulator.wait_ready()
+    say("emulator state saved")
+
+
+def _stack(config: Config, provider: identity.Identity, outputs: dict[str, str]) -> dict[str, Any]:
+    api = outputs["ApiId"]
+    return {
+        "api_url": f"{config.aws_endpoint}/restapis/{api}/{ENVIRONMENT}/_user_request_",
+        "aws_endpoint": config.aws_endpoint,
+        "region": REGION,
+        "mongo_uri": config.mongo_uri,
+        "redis_url": config.redis_url,
+        "environment": ENVIRONMENT,
+        "stack_name": STACK,
+        "runtime": config.runtime,
+        "api_id": api,
+        "notification_queue_url": outputs["NotificationQueueUrl"],
+        "notification_dlq_url": outputs["NotificationDeadLetterQueueUrl"],
+        "jwt_issuer": provider.issuer,
+        "jwt_audience": provider.client_id,
+        "jwks_url": provider.jwks_url,
+        "functions": {
+            folder.parent.name: f"{STACK}-{folder.parent.name.replace('_', '-')}"
+            for folder in sorted((ROOT / "functions").glob("*/app.py"))
+        },
+        "rules": config.rules,
+        "stack_file": str(config.state / "stack.json"),
+        "doctors": [doctor["_id"] for doctor in clinic.DOCTORS_OF_CLINIC],
+    }
+
+
+def _wait_healthy(api_url: str) -> None:
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=HEALTH_SECONDS) as answer:
+            json.load(answer)
+    except OSError as error:
+        raise LocalError(f"the system is up but not healthy: {error}") from error
+    say("the API answers and is healthy")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
