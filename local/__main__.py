@@ -41,6 +41,8 @@ def main() -> int:
 
 def _run(arguments: argparse.Namespace, config: Config) -> int:
     # Imported where used: `make token` should not wait for what only `make run` needs.
+    if arguments.command not in {"up", "down", "clean"}:
+        _require_running(config)
     match arguments.command:
         case "up":
             from local.up import up, what_to_try
@@ -69,6 +71,13 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
 
             print_logs(config, arguments.function)
     return 0
+
+
+def _require_running(config: Config) -> None:
+    from local import servers
+
+    if not servers.emulator(config).is_running():
+        raise LocalError("the system is not running here: make run")
 
 
 def _print_tokens(arguments: argparse.Namespace, config: Config) -> None:

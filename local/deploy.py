@@ -44,12 +44,10 @@ def deploy(config: Config, identity: Identity, fingerprint: str) -> dict[str, st
     if outputs is None or not stamp.exists() or stamp.read_text() != wanted:
         stamp.unlink(missing_ok=True)
         _ensure_bucket_and_sender(config)
-        try:
-            _sam_deploy(config, parameters)
-        except LocalError:
-            # A start that was cut off may leave a stack nothing can be deployed to.
+        if outputs is None:
+            # What a start or a save that was cut off left of it cannot be deployed to.
             aws.client(config, "cloudformation").delete_stack(StackName=STACK)
-            _sam_deploy(config, parameters)
+        _sam_deploy(config, parameters)
         outputs = _outputs(config)
         if outputs is None:
             raise LocalError("the stack was deployed but the emulator does not have it")
@@ -91,7 +89,32 @@ def _outputs(config: Config) -> dict[str, str] | None:
     stack: dict[str, Any] = answer["Stacks"][0]
     if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         return None
+    if not _has_resources(config):
+        return None
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def _has_resources(config: Config) -> bool:
+    """Whether the emulator, killed while it saved its state, still has what the stack says."""
+    stack = aws.client(config, "cloudformation")
+    pages = stack.get_paginator("list_stack_resources").paginate(StackName=STACK)
+    told = [resource for page in pages for resource in page["StackResourceSummaries"]]
+
+    def count(kind: str) -> int:
+        return sum(resource["ResourceType"] == kind for resource in told)
+
+    def there(service: str, call: str, key: str) -> int:
+        return len(getattr(aws.client(config, service), call)().get(key, []))
+
+    return (
+        there("lambda", "list_functions", "Functions") >= count("AWS::Lambda::Function") > 0
+        and there("sqs", "list_queues", "QueueUrls") >= count("AWS::SQS::Queue")
+        and there("scheduler", "list_schedules", "Schedules") >= count("AWS::Scheduler::Schedule")
+        and there("secretsmanager", "list_secrets", "SecretList")
+        >= count("AWS::SecretsManager::Secret")
+        and there("lambda", "list_event_source_mappings", "EventSourceMappings")
+        >= count("AWS::Lambda::EventSourceMapping")
+    )
 
 
 def _ensure_bucket_and_sender(config: Config) -> None:

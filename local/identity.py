@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jwt
 from pymongo import MongoClient, UpdateOne
 
 from local import aws
@@ -21,7 +21,6 @@ POOL = "slotkeeper"
 ROLES = ("patient", "staff", "admin")
 PASSWORD = "Slotkeeper-1"  # noqa: S105  # of people who do not exist, on this machine only
 KNOWN_PHONES = {"alice": "+15550100", "bob": "+15550101", "carol": "+15550102"}
-_NAMES = uuid.UUID("6f2a4c1e-35d0-4f7b-9f9c-6f1d2d3c9a10")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +35,13 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
+    """Somebody who can sign in; `user_id` is the provider's subject, known once they have."""
+
     name: str
-    user_id: str
     phone: str
     email: str
     role: str
+    user_id: str = ""
     token: str = ""
 
 
@@ -68,11 +69,10 @@ def ensure(config: Config) -> Identity:
 
 
 def named(name: str, role: str) -> Person:
-    """The person of that name: the same user on every machine and after every loss."""
+    """The person of that name, with a phone number that goes with the name."""
     digits = int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10_000_000
     return Person(
         name=f"{name}-{role}",
-        user_id=str(uuid.uuid5(_NAMES, f"{name}/{role}")),
         phone=KNOWN_PHONES.get(name, f"+1556{digits:07}"),
         email=f"{name}@example.com",
         role=role,
@@ -84,7 +84,6 @@ def anybody(role: str) -> Person:
     name = f"user-{secrets.token_hex(8)}"
     return Person(
         name=name,
-        user_id=str(uuid.uuid4()),
         phone=f"+1557{secrets.randbelow(10**8):08}",
         email=f"{name}@example.com",
         role=role,
@@ -96,21 +95,17 @@ def sign_in(config: Config, people: Sequence[Person]) -> list[Person]:
     identity = ensure(config)
     cognito = aws.client(config, "cognito-idp")
     with ThreadPoolExecutor(max_workers=8) as pool:
-        tokens = list(pool.map(lambda person: _token(cognito, identity, person), people))
-    _store_profiles(config, people)
-    return [
-        Person(**{**asdict(person), "token": token})
-        for person, token in zip(people, tokens, strict=True)
-    ]
+        signed_in = list(pool.map(lambda person: _sign_in(cognito, identity, person), people))
+    _store_profiles(config, signed_in)
+    return signed_in
 
 
-def _token(cognito: Any, identity: Identity, person: Person) -> str:  # Any: generated client
+def _sign_in(cognito: Any, identity: Identity, person: Person) -> Person:  # Any: generated client
     pool = {"UserPoolId": identity.pool_id, "Username": person.name}
     try:
         cognito.admin_create_user(
             **pool,
             UserAttributes=[
-                {"Name": "sub", "Value": person.user_id},
                 {"Name": "email", "Value": person.email},
                 {"Name": "phone_number", "Value": person.phone},
             ],
@@ -126,7 +121,9 @@ def _token(cognito: Any, identity: Identity, person: Person) -> str:  # Any: gen
         AuthFlow="ADMIN_USER_PASSWORD_AUTH",
         AuthParameters={"USERNAME": person.name, "PASSWORD": PASSWORD},
     )
-    return str(answer["AuthenticationResult"]["AccessToken"])
+    token = answer["AuthenticationResult"]["AccessToken"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return replace(person, user_id=claims["sub"], token=token)
 
 
 def _store_profiles(config: Config, people: Sequence[Person]) -> None:

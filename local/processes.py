@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from local.config import HOST
 from local.progress import LocalError
@@ -28,6 +29,8 @@ class Server:
     home: Path
     is_ready: Callable[[], bool]
     env: Mapping[str, str] = field(default_factory=dict)
+    made_from: str = ""
+    """What the program was installed from: one that runs from something older is restarted."""
 
     @property
     def log(self) -> Path:
@@ -43,7 +46,9 @@ class Server:
     def start(self) -> bool:
         """Start it unless it runs; whether it was started. Raises LocalError: the port is busy."""
         if self.is_running():
-            return False
+            if _known(self.pid_file).get("made_from") == self.made_from:
+                return False
+            stop(self.pid_file)
         if _is_taken(self.port):
             raise LocalError(
                 f"port {self.port} for {self.name} is in use by another program; "
@@ -62,7 +67,8 @@ class Server:
                 start_new_session=True,
             )
         started = _start_time(process.pid)
-        self.pid_file.write_text(json.dumps({"pid": process.pid, "started": started}))
+        known = {"pid": process.pid, "started": started, "made_from": self.made_from}
+        self.pid_file.write_text(json.dumps(known))
         return True
 
     def wait_ready(self, seconds: float = 60.0) -> None:
@@ -93,14 +99,21 @@ def stop(pid_file: Path, seconds: float = 10.0) -> bool:
 
 def _running(pid_file: Path) -> int | None:
     """The pid in the file, if that very process still runs: pids are used again."""
-    try:
-        known = json.loads(pid_file.read_text())
-        pid = int(known["pid"])
-    except (OSError, ValueError, KeyError):
+    known = _known(pid_file)
+    pid = known.get("pid")
+    if pid is None:
         return None
     _reap(pid)
     started = _start_time(pid)
     return pid if started is not None and started == known["started"] else None
+
+
+def _known(pid_file: Path) -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = json.loads(pid_file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return known
 
 
 def _reap(pid: int) -> None:

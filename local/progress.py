@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 _started = time.monotonic()
 
@@ -13,5 +14,6 @@ class LocalError(Exception):
 
 
 def say(what: str) -> None:
-    """A line with the seconds since the start."""
-    print(f"[{time.monotonic() - _started:6.1f}s] {what}", file=sys.stderr, flush=True)
+    """A line with the seconds since the start; nobody has to be listening."""
+    with suppress(OSError):
+        print(f"[{time.monotonic() - _started:6.1f}s] {what}", file=sys.stderr, flush=True)

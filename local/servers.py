@@ -14,7 +14,7 @@ import pymongo
 import redis
 from pymongo.errors import OperationFailure, PyMongoError
 
-from local.config import ADMIN, HOST, REGION, TOOLS, Config
+from local.config import ADMIN, HOST, REGION, ROOT, TOOLS, Config
 from local.processes import Server
 from local.progress import LocalError
 
@@ -66,11 +66,15 @@ def emulator(config: Config) -> Server:
         (home / folder).mkdir(parents=True, exist_ok=True)
     return Server(
         name="emulator",
-        argv=[str(TOOLS / "venvs" / "emulator" / "bin" / "ministack")],
+        argv=[
+            str(TOOLS / "venvs" / "emulator" / "bin" / "python"),
+            str(ROOT / "local" / "emulator_process.py"),
+        ],
         port=config.api_port,
         port_setting="API_PORT",
         home=home,
         is_ready=lambda: _is_healthy(config),
+        made_from=(TOOLS / "venvs" / "emulator" / "made-from").read_text(),
         env={
             **ADMIN,
             "BIND_HOST": HOST,
@@ -83,6 +87,8 @@ def emulator(config: Config) -> Server:
             "STATE_DIR": str(home / "state"),
             "S3_DATA_DIR": str(home / "s3"),
             "TMPDIR": str(home / "tmp"),
+            # The functions get their code from the layer, as on Lambda, not from this checkout.
+            "PYTHONPATH": "",
             "PYTHONDONTWRITEBYTECODE": "",
         },
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import signal
+import time
+import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,13 +15,14 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from local import clinic, deploy, identity, servers
+from local import clinic, deploy, emulator_process, identity, servers
 from local.config import ENVIRONMENT, HOST, REGION, ROOT, STACK, Config
 from local.processes import Server, stop
 from local.progress import LocalError, say
 from slotkeeper.adapters.mongo.indexes import create_indexes
 
 HEALTH_SECONDS = 30
+SAVE_SECONDS = 30
 
 
 def up(config: Config) -> dict[str, Any]:
@@ -86,19 +89,22 @@ def _up(config: Config, started: list[Server]) -> dict[str, Any]:
     is_new = not (config.state / "deploy.stamp").exists()
     outputs = deploy.deploy(config, provider, fingerprint)
     if is_new:
-        _keep_emulator_state(all_servers[2])
+        _keep_emulator_state(config)
     stack = _stack(config, provider, outputs)
     _wait_healthy(stack["api_url"])
     Path(stack["stack_file"]).write_text(json.dumps(stack, indent=2) + "\n")
     return stack
 
 
-def _keep_emulator_state(emulator: Server) -> None:
-    # The emulator saves its state when it ends in order, and only then: having done so once, it
-    # comes back from a kill with the same stack, API id and user pool.
-    stop(emulator.pid_file)
-    emulator.start()
-    emulator.wait_ready()
+def _keep_emulator_state(config: Config) -> None:
+    # With the deployed stack on disk, the emulator comes back from a kill as it was.
+    request = config.state / "emulator" / "state" / emulator_process.REQUEST
+    request.touch()
+    ends_at = time.monotonic() + SAVE_SECONDS
+    while request.exists():
+        if time.monotonic() > ends_at:
+            raise LocalError("the emulator did not save its state")
+        time.sleep(0.05)
     say("emulator state saved")
 
 
@@ -134,7 +140,8 @@ def _wait_healthy(api_url: str) -> None:
         with urllib.request.urlopen(f"{api_url}/health", timeout=HEALTH_SECONDS) as answer:
             json.load(answer)
     except OSError as error:
-        raise LocalError(f"the system is up but not healthy: {error}") from error
+        told = error.read().decode() if isinstance(error, urllib.error.HTTPError) else error
+        raise LocalError(f"the API does not answer as healthy: {told}") from error
     say("the API answers and is healthy")
 
 

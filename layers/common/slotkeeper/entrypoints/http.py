@@ -207,7 +207,8 @@ def _refusal(error: AppointmentError, request_id: str) -> Response[str]:
         headers["WWW-Authenticate"] = "Bearer"
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
-    logger.info("request.refused", code=error.code)
+    # The cause by its type only: drivers' messages quote documents, addresses and statements.
+    logger.info("request.refused", code=error.code, cause=type(error.__cause__).__name__)
     status = STATUS[type(error)]
     document = problem(
         status=status, code=error.code, detail=error.detail, request_id=request_id, more=more

@@ -26,7 +26,11 @@ def instrumented(handler: Handler) -> Handler:
         deadline.start(context.get_remaining_time_in_millis() / 1000)
         started = time.perf_counter()
         logger.append_keys(requestId=request_id(event, context))
-        answer = handler(event, context)
+        try:
+            answer = handler(event, context)
+        finally:
+            if metrics.metric_set:
+                metrics.flush_metrics()
         logger.info(
             "invocation.completed",
             durationMs=round((time.perf_counter() - started) * 1000, 1),
@@ -35,8 +39,7 @@ def instrumented(handler: Handler) -> Handler:
         return answer
 
     injected: Handler = logger.inject_lambda_context(wrapper, clear_state=True)
-    flushed: Handler = metrics.log_metrics(injected)
-    return flushed
+    return injected
 
 
 def request_id(event: dict[str, Any], context: Any) -> str:

@@ -1,0 +1,50 @@
+"""The AWS emulator, with its state on disk while it runs and not only when it ends in order.
+
+Runs in the emulator's own environment. The emulator writes its state when it is asked to stop; a
+kill would lose the stack, the user pool and the queues. This saves what people change (users,
+messages, queues) every two seconds, and everything when the file `save-all` appears beside the state.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+CHANGING = ("cognito", "sns", "ses", "sqs")
+SECONDS = 2.0
+REQUEST = "save-all"
+
+
+def main() -> None:
+    from ministack import app
+    from ministack.core import persistence
+
+    threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
+    app.main()
+
+
+def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not of a library
+    request = Path(os.environ["STATE_DIR"]) / REQUEST
+    saved: dict[str, Any] = {}
+    while True:
+        time.sleep(SECONDS if not request.exists() else 0)
+        if request.exists():
+            persistence.save_all(app._build_persistence_save_dict())
+            request.unlink()
+        for name in CHANGING:
+            module = sys.modules.get(f"ministack.services.{name}")
+            try:
+                state = module.get_state() if module else None
+            except RuntimeError:
+                continue  # changed while it was copied: next time
+            if state is not None and state != saved.get(name):
+                persistence.save_state(name, state)
+                saved[name] = state
+
+
+if __name__ == "__main__":
+    main()

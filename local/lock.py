@@ -1,0 +1,39 @@
+"""Pin what the *.in files ask for, with hashes, for every interpreter and platform we run on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+from local.config import ROOT, TOOLS
+from local.progress import say
+
+LAYERS = ("layers/common/requirements", "layers/auth/requirements")
+TOOL_ENVIRONMENTS = ("requirements/bootstrap", "requirements/sam", "requirements/emulator")
+OLDEST_PYTHON = "3.11"
+
+
+def main() -> None:
+    for name in (*LAYERS, *TOOL_ENVIRONMENTS):
+        _compile(name)
+    # Tests run on the very versions that the layers carry.
+    _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in LAYERS))
+
+
+def _compile(name: str, *constraints: str) -> None:
+    subprocess.run(
+        [
+            str(TOOLS / "venvs" / "tools" / "bin" / "uv"),
+            *("pip", "compile", "--quiet", "--universal", "--generate-hashes", "--no-header"),
+            *("--no-emit-index-url", "--python-version", OLDEST_PYTHON, "--upgrade"),
+            *(f"{name}.in", "--output-file", f"{name}.txt", *constraints),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "UV_CACHE_DIR": str(TOOLS / "uv-cache")},
+        check=True,
+    )
+    say(f"pinned {name}.txt")
+
+
+if __name__ == "__main__":
+    main()
