@@ -10,9 +10,9 @@ from botocore.config import Config as BotoConfig
 from local.config import ADMIN, REGION, Config
 
 
-def client(config: Config, service: str) -> Any:  # Any: each service has its own client type
+def client(config: Config, service: Any) -> Any:  # Any: as in slotkeeper.adapters.aws.client
     return boto3.client(
-        service,  # type: ignore[call-overload]  # a service by name
+        service,
         endpoint_url=config.aws_endpoint,
         region_name=REGION,
         aws_access_key_id=ADMIN["AWS_ACCESS_KEY_ID"],

@@ -153,11 +153,11 @@ def create_app() -> App:
     """A resolver that answers every refusal itself, as the contract says."""
     app = App()
 
-    @app.exception_handler(AppointmentError)
+    @app.exception_handler(AppointmentError)  # type: ignore[untyped-decorator]  # Powertools' own
     def refuse(error: AppointmentError) -> Response[str]:
         return _refusal(error, app.request_id)
 
-    @app.exception_handler(Exception)
+    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools' own
     def fail(error: Exception) -> Response[str]:
         # The one place that catches everything: a caller never sees what went wrong inside.
         logger.exception("invocation.failed", errorType=type(error).__name__)

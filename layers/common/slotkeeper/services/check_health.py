@@ -10,7 +10,7 @@ from slotkeeper.ports import Dependency, Together
 
 def check_health(*, dependencies: Sequence[Dependency], together: Together) -> dict[str, bool]:
     """Each dependency's name, and whether it can serve now; all are asked at once."""
-    answers = together(*(lambda d=d: _answers(d) for d in dependencies))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+    answers = together(*(lambda d=d: _answers(d) for d in dependencies))
     return {d.name: ok for d, ok in zip(dependencies, answers, strict=True)}
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from slotkeeper.domain.errors import Unavailable
 
 
-def connect(service: str) -> Any:  # Any: each service has its own generated client type
+def connect(service: Any) -> Any:  # Any: a name known at run time, a client type of its own each
     """A client for `service`; endpoint, region and credentials come from the environment as usual.
 
     boto3 is imported here because it costs a cold start more than everything else together, and

@@ -52,9 +52,9 @@ class MongoDeliveries:
             except DuplicateKeyError as error:
                 # Two first claims at once: the other one has it.
                 raise Unavailable from error
-        if "sentAt" in row:
+        if row is not None and "sentAt" in row:
             return False
-        if row["leaseId"] != lease:
+        if row is None or row["leaseId"] != lease:
             raise Unavailable
         return True
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 CALL_SECONDS = 0.5
+Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read where it is known
 
 
 def connect(url: str) -> Redis:
@@ -51,7 +52,7 @@ def call() -> Iterator[None]:
         raise Unavailable from error
 
 
-def one_trip(redis: Redis, *commands: Callable[[Pipeline], Any]) -> list[Any]:
+def one_trip(redis: Redis, *commands: Command) -> list[Any]:
     """Send the commands in one round trip; their answers in order.
 
     Not a transaction: the keys may live on different nodes of a Cluster.

@@ -47,7 +47,8 @@ class RedisCodes:
             fields = self._redis.hmget(
                 self._keys.code(user_id, attempt_id), "slotId", "seed", "keyId", "sendNumber"
             )
-        return None if None in fields else _record(*fields)
+        known = [str(field) for field in fields if field is not None]
+        return _record(*known) if len(known) == len(fields) else None
 
     def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
         with call():

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from redis import Redis
 
-from slotkeeper.adapters.redis.client import one_trip, script
+from slotkeeper.adapters.redis.client import Command, one_trip, script
 from slotkeeper.adapters.redis.keys import ANSWER_KEPT, LOCK_CLAIM, REQUEST_LEASE, Keys
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports import Admission, HoldTicket
@@ -86,7 +86,7 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, held_by: str, answer: str
     ) -> None:
-        keep = [
+        keep: list[Command] = [
             lambda p: p.eval(
                 script("complete_request"),
                 1,
@@ -120,9 +120,9 @@ class RedisGate:
             lambda p: p.zrem(keys.places(user_id), attempt_id),
         )
 
-    def _returned(self, ticket: HoldTicket, admission: Admission):
+    def _returned(self, ticket: HoldTicket, admission: Admission) -> list[Command]:
         keys = self._keys
-        commands = []
+        commands: list[Command] = []
         if admission.took_lock:
             commands.append(
                 lambda p: p.eval(

@@ -1,0 +1,192 @@
+"""What the functions find under `sam local`. Run by docker-compose.yml, see docs/sam-local.md.
+
+seed.py        makes indexes, doctor, slots, the demo patient; queue, OTP key, sender
+seed.py token  prints an access token of the demo patient
+seed.py jobs   takes what is on the queue, prints it as the event that SQS would send
+
+Tokens are signed here, not by the emulator's Cognito, whose ids change at every start: so
+env.json and the events can be files, and one patient appears in all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto3
+import jwt
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from slotkeeper.adapters.mongo.client import connect
+from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
+from slotkeeper.adapters.mongo.indexes import create_indexes
+from slotkeeper.adapters.mongo.slots import MongoSlots
+from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.settings import Settings, from_environment
+
+USER = "5f0c8a52-0d2f-4c1e-9a57-5d0c1f6f2a01"
+DOCTOR = "dr-amara-okafor"
+# So far ahead that no event turns stale.
+OPENING = datetime(2099, 1, 5, 9, 0, tzinfo=UTC)
+SLOT = timedelta(minutes=30)
+SLOTS_OF_DAY = 16
+HELD = 1
+"""The second slot is held for a day, by the attempt of resend_otp.json and release_hold.json."""
+HELD_KEY = "event-held-slot-0001"
+LAPSED = 2
+"""The hold on the third slot is over: expire_locks.json finds it."""
+LAPSED_KEY = "event-lapsed-slot-0001"
+TOKEN_KEY = "slotkeeper-local/token-key"  # noqa: S105  # the name of a secret
+TOKEN_SECONDS = 12 * 60 * 60
+
+
+def seed(settings: Settings) -> None:
+    """Make what is not there yet; harmless to repeat."""
+    database = connect(settings.mongo_uri)
+    create_indexes(database)
+    doctor = {
+        "name": "Dr. Amara Okafor",
+        "specialty": "general practice",
+        "timeZone": "Europe/Berlin",
+        "clinicId": "clinic-demo",
+        "version": 1,
+    }
+    user = {
+        "phone": "+15550100",
+        "email": "alice@example.com",
+        "preferredChannel": "sms",
+        "locale": "en",
+        "timeZone": "Europe/Berlin",
+    }
+    database[DOCTORS].update_one({"_id": DOCTOR}, {"$setOnInsert": doctor}, upsert=True)
+    database[USERS].update_one({"_id": USER}, {"$setOnInsert": user}, upsert=True)
+    for number in range(SLOTS_OF_DAY):
+        document = slot_document(slot(number))
+        database[SLOTS].update_one({"_id": document["_id"]}, {"$setOnInsert": document}, True)
+    for number, key, length in (
+        (HELD, HELD_KEY, timedelta(days=1)),
+        (LAPSED, LAPSED_KEY, timedelta(0)),
+    ):
+        MongoSlots(database, replace(settings.policy, hold=length)).place_hold(
+            slot(number).id,
+            attempt_id=attempt_id(USER, key),
+            user_id=USER,
+            channel=None,
+            request_id=key,
+        )
+
+    queue = settings.notification_queue_url.rpartition("/")[2]
+    boto3.client("sqs").create_queue(QueueName=queue)
+    secret(settings.otp_secret_id, json.dumps({settings.otp_key_id: secrets.token_hex(32)}))
+    boto3.client("ses").verify_email_identity(EmailAddress=settings.email_from)
+    publish(settings, token_key())
+    print(f"ready: {SLOTS_OF_DAY} slots of {DOCTOR} from {OPENING:%Y-%m-%dT%H:%MZ}, patient {USER}")
+
+
+def slot(number: int) -> Slot:
+    """The doctor's slot of that number, as first made."""
+    start = OPENING + number * SLOT
+    return Slot(
+        id=slot_id(DOCTOR, start),
+        doctor_id=DOCTOR,
+        date=start.date().isoformat(),
+        start_time=start,
+        end_time=start + SLOT,
+        status=SlotStatus.ACTIVE,
+        version=1,
+    )
+
+
+def token(settings: Settings) -> None:
+    """Print an access token as Cognito would issue it."""
+    key, now = token_key(), int(time.time())
+    claims = {
+        "sub": USER,
+        "iss": settings.jwt_issuer,
+        "client_id": settings.jwt_audience,
+        "token_use": "access",
+        "cognito:groups": ["patient"],
+        "iat": now,
+        "exp": now + TOKEN_SECONDS,
+    }
+    print(jwt.encode(claims, key, algorithm="RS256", headers={"kid": public(key)["kid"]}))
+
+
+def jobs(settings: Settings) -> None:
+    """Take up to ten messages off the queue, for good, and print them as one SQS event."""
+    sqs = boto3.client("sqs")
+    queue_url = settings.notification_queue_url
+    received = sqs.receive_message(
+        QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    )
+    messages = received.get("Messages", [])
+    for message in messages:
+        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    queue = queue_url.rpartition("/")[2]
+    records = [
+        {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {},
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{queue}",
+            "awsRegion": "us-east-1",
+        }
+        for message in messages
+    ]
+    print(json.dumps({"Records": records}))
+
+
+def token_key() -> rsa.RSAPrivateKey:
+    """The key that tokens are signed with: made once, kept in the emulator's Secrets Manager."""
+    new = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    key = serialization.load_pem_private_key(secret(TOKEN_KEY, new.decode()).encode(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return key
+
+
+def public(key: rsa.RSAPrivateKey) -> dict[str, Any]:  # Any: a JWK is free JSON
+    jwk = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    return {**jwk, "kid": jwk["n"][:16], "alg": "RS256", "use": "sig"}
+
+
+def publish(settings: Settings, key: rsa.RSAPrivateKey) -> None:
+    """Put the public key where JWKS_URL says: http://emulator:4566/<bucket>/<name>."""
+    bucket, _, name = urlsplit(settings.jwks_url).path.strip("/").partition("/")
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=name, Body=json.dumps({"keys": [public(key)]}).encode())
+
+
+def secret(name: str, value: str) -> str:
+    """The secret of that name; `value` where there is none yet."""
+    manager = boto3.client("secretsmanager")
+    try:
+        manager.create_secret(Name=name, SecretString=value)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceExistsException":
+            raise
+    return str(manager.get_secret_value(SecretId=name)["SecretString"])
+
+
+if __name__ == "__main__":
+    given = json.loads(Path(__file__).with_name("env.json").read_text())["Parameters"]
+    command = {"seed": seed, "token": token, "jobs": jobs}[(sys.argv[1:] or ["seed"])[0]]
+    command(from_environment(given))

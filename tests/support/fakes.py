@@ -1,0 +1,744 @@
+"""The ports in memory, and builders of what goes through them.
+
+Every fake notes its `calls`, refuses those named in `down` (before doing anything) and those named
+in `answers_lost` (after doing it, as a time-out does).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.errors import NotFound, Unavailable
+from slotkeeper.domain.events import SYSTEM, DomainEvent, event_id
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.slot import (
+    CONFIRM,
+    EXPIRE,
+    RELEASE,
+    Hold,
+    Slot,
+    SlotStatus,
+    Transition,
+    slot_id,
+)
+from slotkeeper.domain.user import Channel, User
+from slotkeeper.ports import (
+    Admission,
+    CodeJob,
+    CodeRecord,
+    CodeTry,
+    HoldTicket,
+    Position,
+    SlotDecision,
+    SlotFilter,
+)
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+START = NOW + timedelta(days=1)
+DOCTOR = "doc_1"
+SLOT = slot_id(DOCTOR, START)
+ALICE = "alice"
+BOB = "bob"
+KEY = "key-0123456789abcdef"
+ATTEMPT = attempt_id(ALICE, KEY)
+SEED = "JBSWY3DPEHPK3PXP"
+POLICY = BookingPolicy()
+
+
+# --- builders -------------------------------------------------------------------------------------
+
+
+def a_slot(
+    *, status: SlotStatus = SlotStatus.ACTIVE, start: datetime = START, hold: Hold | None = None
+) -> Slot:
+    return Slot(
+        id=slot_id(DOCTOR, start),
+        doctor_id=DOCTOR,
+        date=f"{start:%Y-%m-%d}",
+        start_time=start,
+        end_time=start + timedelta(minutes=30),
+        status=SlotStatus.RESERVED if hold else status,
+        version=1,
+        hold=hold,
+    )
+
+
+def a_hold(*, attempt: str = ATTEMPT, user: str = ALICE, placed_at: datetime = NOW) -> Hold:
+    return Hold(
+        attempt_id=attempt,
+        user_id=user,
+        placed_at=placed_at,
+        expires_at=placed_at + POLICY.hold,
+        channel=None,
+        sends=1,
+        sent_at=placed_at,
+        code_expires_at=placed_at + POLICY.code_lifetime,
+        tries=0,
+    )
+
+
+def a_user(
+    id_: str = ALICE, *, phone: str | None = "+15550100", email: str | None = "alice@example.org"
+) -> User:
+    return User(id=id_, phone=phone, email=email)
+
+
+def a_ticket(
+    *,
+    user: str = ALICE,
+    key: str = KEY,
+    slot: str = SLOT,
+    request: str = "request-1",
+    seed: str = SEED,
+    fingerprint: str = "same body",
+) -> HoldTicket:
+    return HoldTicket(
+        attempt_id=attempt_id(user, key),
+        slot_id=slot,
+        user_id=user,
+        fingerprint=fingerprint,
+        request_id=request,
+        seed=seed,
+        key_id="k1",
+    )
+
+
+def a_record(*, send_number: int = 1, seed: str = SEED) -> CodeRecord:
+    return CodeRecord(slot_id=SLOT, seed=seed, key_id="k1", send_number=send_number)
+
+
+def a_booking(*, id_: str = "bk_1", user: str = ALICE, doctor: str = DOCTOR) -> Booking:
+    return Booking(
+        id=id_,
+        attempt_id=ATTEMPT,
+        slot_id=SLOT,
+        doctor_id=doctor,
+        user_id=user,
+        date="2026-03-03",
+        start_time=START,
+        end_time=START + timedelta(minutes=30),
+        status=BookingStatus.CONFIRMED,
+        version=1,
+        created_at=NOW,
+        updated_at=NOW,
+    )
+
+
+def an_event(
+    number: int = 1, *, type_: str = CONFIRM.event, booking: str | None = "bk_1"
+) -> DomainEvent:
+    return DomainEvent(
+        id=event_id(SLOT, number),
+        type=type_,
+        aggregate_id=booking or ATTEMPT,
+        slot_id=SLOT,
+        doctor_id=DOCTOR,
+        user_id=ALICE,
+        attempt_id=ATTEMPT,
+        booking_id=booking,
+        from_status=SlotStatus.RESERVED,
+        to_status=SlotStatus.BOOKED,
+        version=number,
+        actor=ALICE,
+        request_id="request-1",
+        at=NOW,
+    )
+
+
+# --- the fakes ------------------------------------------------------------------------------------
+
+
+class Fake:
+    """Notes every call, and fails those it is told to fail."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.down: set[str] = set()
+        self.answers_lost: set[str] = set()
+
+    @contextmanager
+    def _called(self, name: str) -> Iterator[None]:
+        self.calls.append(name)
+        if name in self.down:
+            raise Unavailable
+        yield
+        if name in self.answers_lost:
+            raise Unavailable
+
+
+class FakeClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self._now = now
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, by: timedelta) -> None:
+        self._now += by
+
+
+def one_by_one(*calls: Callable[[], Any]) -> list[Any]:
+    """`Together` in this thread: all calls are made, then the first error is raised."""
+    results: list[Any] = []
+    errors: list[Exception] = []
+    for call in calls:
+        try:
+            results.append(call())
+        except Exception as error:  # noqa: BLE001  # raised again below
+            errors.append(error)
+    if errors:
+        raise errors[0]
+    return results
+
+
+class FakeSlots(Fake):
+    """`SlotStore`: its clock is the database's."""
+
+    def __init__(self, *slots: Slot, clock: FakeClock, policy: BookingPolicy = POLICY) -> None:
+        super().__init__()
+        self.clock = clock
+        self.policy = policy
+        self.slots = {slot.id: slot for slot in slots}
+        self.placed_by: dict[str, str] = {}
+        self.sent_by: dict[str, str] = {}
+        self.pending: list[DomainEvent] = []
+
+    def place_hold(
+        self,
+        slot_id: str,
+        *,
+        attempt_id: str,
+        user_id: str,
+        channel: Channel | None,
+        request_id: str,
+    ) -> SlotDecision:
+        with self._called("place_hold"):
+            slot, now = self._get(slot_id), self.clock.now()
+            lapsed = slot.status is SlotStatus.RESERVED and slot.live_hold(now) is None
+            if (slot.status is SlotStatus.ACTIVE or lapsed) and slot.start_time > now:
+                if lapsed:
+                    self._fact(slot, EXPIRE, actor=SYSTEM, request_id=request_id)
+                hold = Hold(
+                    attempt_id=attempt_id,
+                    user_id=user_id,
+                    placed_at=now,
+                    expires_at=now + self.policy.hold,
+                    channel=channel,
+                    sends=1,
+                    sent_at=now,
+                    code_expires_at=now + min(self.policy.code_lifetime, self.policy.hold),
+                    tries=0,
+                )
+                self._put(slot, status=SlotStatus.RESERVED, hold=hold)
+                self.placed_by[slot_id] = request_id
+            return self._decision(slot_id, made=self.placed_by.get(slot_id) == request_id)
+
+    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> None:
+        with self._called("undo_hold"):
+            slot = self._get(slot_id)
+            is_ours = slot.hold is not None and slot.hold.attempt_id == attempt_id
+            if is_ours and self.placed_by.get(slot_id) == request_id:
+                self._put(slot, status=SlotStatus.ACTIVE, hold=None)
+
+    def find_attempt(self, attempt_id: str) -> SlotDecision | None:
+        with self._called("find_attempt"):
+            for slot in self.slots.values():
+                event = self._event_of(slot.id, CONFIRM, attempt_id)
+                if event or (slot.hold is not None and slot.hold.attempt_id == attempt_id):
+                    return self._decision(slot.id, made=False, event=event)
+            return None
+
+    def count_try(self, slot_id: str, *, attempt_id: str, user_id: str) -> SlotDecision:
+        with self._called("count_try"):
+            slot = self._get(slot_id)
+            hold = self._live_hold_of(slot, attempt_id, user_id)
+            if hold and hold.tries <= self.policy.max_tries:
+                hold = replace(hold, tries=hold.tries + 1)
+                self.slots[slot_id] = replace(slot, hold=hold)
+            made = hold is not None and hold.tries <= self.policy.max_tries
+            return self._decision(slot_id, made=made)
+
+    def count_send(
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+    ) -> SlotDecision:
+        with self._called("count_send"):
+            slot, now = self._get(slot_id), self.clock.now()
+            hold = self._live_hold_of(slot, attempt_id, user_id)
+            if (
+                hold
+                and hold.tries < self.policy.max_tries
+                and hold.sends < self.policy.max_sends
+                and hold.sent_at + self.policy.resend_wait <= now
+            ):
+                hold = replace(
+                    hold,
+                    sends=hold.sends + 1,
+                    sent_at=now,
+                    code_expires_at=min(now + self.policy.code_lifetime, hold.expires_at),
+                )
+                self.slots[slot_id] = replace(slot, hold=hold)
+                self.sent_by[slot_id] = request_id
+            return self._decision(slot_id, made=self.sent_by.get(slot_id) == request_id)
+
+    def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:
+        with self._called("undo_send"):
+            slot = self._get(slot_id)
+            hold = slot.hold
+            if hold and (hold.attempt_id, hold.sends) == (attempt_id, sends):
+                self.slots[slot_id] = replace(slot, hold=replace(hold, sends=sends - 1))
+
+    def confirm(
+        self,
+        slot_id: str,
+        *,
+        attempt_id: str,
+        user_id: str,
+        send_number: int,
+        booking_id: str,
+        request_id: str,
+    ) -> SlotDecision:
+        with self._called("confirm"):
+            slot = self._get(slot_id)
+            hold = self._live_hold_of(slot, attempt_id, user_id)
+            if (
+                hold
+                and hold.sends == send_number
+                and hold.tries < self.policy.max_tries
+                and hold.code_expires_at > self.clock.now()
+            ):
+                self._fact(slot, CONFIRM, actor=user_id, request_id=request_id, booking=booking_id)
+                self._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=booking_id)
+            return self._decided(slot_id, CONFIRM, attempt_id, request_id)
+
+    def release(
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+    ) -> SlotDecision:
+        with self._called("release"):
+            slot = self._get(slot_id)
+            if self._live_hold_of(slot, attempt_id, user_id):
+                self._fact(slot, RELEASE, actor=user_id, request_id=request_id)
+                self._put(slot, status=SlotStatus.ACTIVE, hold=None)
+            return self._decided(slot_id, RELEASE, attempt_id, request_id)
+
+    def expire_due(self, *, limit: int, request_id: str) -> int:
+        with self._called("expire_due"):
+            now = self.clock.now()
+            due = [
+                slot
+                for slot in self.slots.values()
+                if slot.status is SlotStatus.RESERVED and slot.live_hold(now) is None
+            ][:limit]
+            for slot in due:
+                self._fact(slot, EXPIRE, actor=SYSTEM, request_id=request_id)
+                self._put(slot, status=SlotStatus.ACTIVE, hold=None)
+            return len(due)
+
+    def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
+        with self._called("unrecorded"):
+            return [(self.slots[fact.slot_id], fact) for fact in self.pending[:limit]]
+
+    def mark_recorded(self, facts: Sequence[DomainEvent]) -> None:
+        with self._called("mark_recorded"):
+            recorded = {fact.id for fact in facts}
+            self.pending = [fact for fact in self.pending if fact.id not in recorded]
+
+    def free_slots(
+        self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
+    ) -> Sequence[Slot]:
+        with self._called("free_slots"):
+            found = self._free(wanted, now)
+            if after is not None:
+                place = (after.start_time, after.id)
+                found = [slot for slot in found if (slot.start_time, slot.id) > place]
+            return found[skip : skip + limit]
+
+    def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
+        with self._called("count_free"):
+            return len(self._free(wanted, now))
+
+    def _free(self, wanted: SlotFilter, now: datetime) -> list[Slot]:
+        found = [
+            slot
+            for slot in self.slots.values()
+            if slot.doctor_id == wanted.doctor_id
+            and slot.start_time > now
+            and slot.status in {SlotStatus.ACTIVE, SlotStatus.RESERVED}
+            and slot.live_hold(now) is None
+            and wanted.date in {None, slot.date}
+            and (wanted.start is None or wanted.start <= slot.start_time)
+            and (wanted.end is None or slot.start_time < wanted.end)
+        ]
+        return sorted(found, key=lambda slot: (slot.start_time, slot.id))
+
+    def _get(self, slot_id: str) -> Slot:
+        if slot_id not in self.slots:
+            raise NotFound
+        return self.slots[slot_id]
+
+    def _put(
+        self, slot: Slot, *, status: SlotStatus, hold: Hold | None, booking_id: str | None = None
+    ) -> None:
+        self.slots[slot.id] = replace(
+            slot, status=status, hold=hold, booking_id=booking_id, version=slot.version + 1
+        )
+
+    def _live_hold_of(self, slot: Slot, attempt_id: str, user_id: str) -> Hold | None:
+        hold = slot.live_hold(self.clock.now())
+        is_ours = hold is not None and (hold.attempt_id, hold.user_id) == (attempt_id, user_id)
+        return hold if is_ours else None
+
+    def _fact(
+        self,
+        slot: Slot,
+        transition: Transition,
+        *,
+        actor: str,
+        request_id: str,
+        booking: str | None = None,
+    ) -> None:
+        assert slot.hold is not None
+        self.pending.append(
+            DomainEvent(
+                id=event_id(slot.id, slot.version + 1),
+                type=transition.event,
+                aggregate_id=booking or slot.hold.attempt_id,
+                slot_id=slot.id,
+                doctor_id=slot.doctor_id,
+                user_id=slot.hold.user_id,
+                attempt_id=slot.hold.attempt_id,
+                booking_id=booking,
+                from_status=transition.source,
+                to_status=transition.target,
+                version=slot.version + 1,
+                actor=actor,
+                request_id=request_id,
+                at=self.clock.now(),
+            )
+        )
+
+    def _event_of(
+        self, slot_id: str, transition: Transition, attempt_id: str
+    ) -> DomainEvent | None:
+        for fact in self.pending:
+            if (fact.slot_id, fact.type, fact.attempt_id) == (
+                slot_id,
+                transition.event,
+                attempt_id,
+            ):
+                return fact
+        return None
+
+    def _decided(
+        self, slot_id: str, transition: Transition, attempt_id: str, request_id: str
+    ) -> SlotDecision:
+        event = self._event_of(slot_id, transition, attempt_id)
+        made = event is not None and event.request_id == request_id
+        return self._decision(slot_id, made=made, event=event)
+
+    def _decision(
+        self, slot_id: str, *, made: bool, event: DomainEvent | None = None
+    ) -> SlotDecision:
+        return SlotDecision(slot=self.slots[slot_id], now=self.clock.now(), made=made, event=event)
+
+
+class FakeCodes(Fake):
+    """`CodeStore`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: dict[tuple[str, str], CodeRecord] = {}
+        self.lifetimes_ms: dict[tuple[str, str], int] = {}
+        self.tries: dict[tuple[str, str], int] = {}
+        self.failures: dict[str, int] = {}
+
+    def count_try(self, *, user_id: str, attempt_id: str) -> CodeTry:
+        with self._called("count_try"):
+            key = (user_id, attempt_id)
+            record = self.records.get(key)
+            if record is not None:
+                self.tries[key] = self.tries.get(key, 0) + 1
+            return CodeTry(
+                record=record,
+                number=self.tries[key] if record else 0,
+                record_lapses_in=240,
+                failures=self.failures.get(user_id, 0),
+                failures_lapse_in=1800,
+            )
+
+    def count_failure(self, *, user_id: str) -> None:
+        with self._called("count_failure"):
+            self.failures[user_id] = self.failures.get(user_id, 0) + 1
+
+    def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None:
+        with self._called("find"):
+            return self.records.get((user_id, attempt_id))
+
+    def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
+        with self._called("put"):
+            self.records[user_id, attempt_id] = record
+            self.lifetimes_ms[user_id, attempt_id] = lifetime_ms
+
+
+@dataclass
+class _Request:
+    fingerprint: str
+    owner: str
+    answer: str | None = None
+
+
+class FakeGate(Fake):
+    """`HoldGate`; the seeds are in `codes`, as both are in one Redis."""
+
+    LOCK_MS = 290_001
+
+    def __init__(self, codes: FakeCodes, policy: BookingPolicy = POLICY) -> None:
+        super().__init__()
+        self.codes = codes
+        self.policy = policy
+        self.requests: dict[str, _Request] = {}
+        self.locks: dict[str, str] = {}
+        self.places: dict[str, set[str]] = {}
+
+    def admit(self, ticket: HoldTicket) -> Admission:
+        with self._called("admit"):
+            known = self.requests.setdefault(
+                ticket.attempt_id, _Request(ticket.fingerprint, ticket.request_id)
+            )
+            is_reused = known.fingerprint != ticket.fingerprint
+            answer = None if is_reused else known.answer
+            is_busy = not is_reused and answer is None and known.owner != ticket.request_id
+            holder = self.locks.get(ticket.slot_id)
+            self.locks.setdefault(ticket.slot_id, ticket.attempt_id)
+            places = self.places.setdefault(ticket.user_id, set())
+            had_place = ticket.attempt_id in places
+            is_full = not had_place and len(places) >= self.policy.max_live_holds
+            if not is_full:
+                places.add(ticket.attempt_id)
+            code_key = (ticket.user_id, ticket.attempt_id)
+            took_code = code_key not in self.codes.records
+            if took_code:
+                self.codes.records[code_key] = CodeRecord(
+                    slot_id=ticket.slot_id, seed=ticket.seed, key_id=ticket.key_id, send_number=1
+                )
+            return Admission(
+                answer=answer,
+                is_reused=is_reused,
+                busy_for_ms=1_500 if is_busy else None,
+                lock_holder=holder or ticket.attempt_id,
+                lock_for_ms=self.LOCK_MS,
+                took_lock=holder is None,
+                took_place=not had_place and not is_full,
+                place_in_ms=42_000 if is_full else None,
+                took_code=took_code,
+            )
+
+    def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
+        with self._called("withdraw"):
+            self._return(ticket, admission)
+            request = self.requests.get(ticket.attempt_id)
+            if request and request.answer is None and request.owner == ticket.request_id:
+                del self.requests[ticket.attempt_id]
+
+    def complete(
+        self, ticket: HoldTicket, admission: Admission, *, held_by: str, answer: str
+    ) -> None:
+        with self._called("complete"):
+            self.requests[ticket.attempt_id].answer = answer
+            if held_by != ticket.attempt_id:
+                self._return(ticket, admission)
+
+    def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
+        with self._called("forget"):
+            if self.locks.get(slot_id) == attempt_id:
+                del self.locks[slot_id]
+            self.codes.records.pop((user_id, attempt_id), None)
+            self.places.get(user_id, set()).discard(attempt_id)
+
+    def lapse(self, attempt_id: str) -> None:
+        """The request's lease is over, as after a crash: the key is free again."""
+        del self.requests[attempt_id]
+
+    def _return(self, ticket: HoldTicket, admission: Admission) -> None:
+        if admission.took_lock:
+            del self.locks[ticket.slot_id]
+        if admission.took_place:
+            self.places[ticket.user_id].discard(ticket.attempt_id)
+        if admission.took_code:
+            self.codes.records.pop((ticket.user_id, ticket.attempt_id), None)
+
+
+class FakeCodeMaker(Fake):
+    """`CodeMaker`: another seed or send number, another code."""
+
+    def code(self, record: CodeRecord) -> str:
+        with self._called("code"):
+            made_of = f"{record.seed} {record.key_id} {record.send_number}"
+            return f"{zlib.crc32(made_of.encode()) % 1_000_000:06d}"
+
+    def wrong_code(self, record: CodeRecord) -> str:
+        return f"{(int(self.code(record)) + 1) % 1_000_000:06d}"
+
+
+class FakeUsers(Fake):
+    """`UserStore`."""
+
+    def __init__(self, *users: User) -> None:
+        super().__init__()
+        self.users = {user.id: user for user in users}
+
+    def get(self, user_id: str) -> User:
+        with self._called("get"):
+            return self.users.get(user_id, User(id=user_id))
+
+
+class FakeDoctors(Fake):
+    """`DoctorStore`: doctors' ids and their clinics'."""
+
+    def __init__(self, clinics: dict[str, str] | None = None) -> None:
+        super().__init__()
+        self.clinics = clinics or {}
+
+    def exists(self, doctor_id: str) -> bool:
+        with self._called("exists"):
+            return doctor_id in self.clinics
+
+    def clinic_of(self, doctor_id: str) -> str | None:
+        with self._called("clinic_of"):
+            return self.clinics.get(doctor_id)
+
+
+class FakeLedger(Fake):
+    """`Ledger`: what is stored already is left as it is."""
+
+    def __init__(self, *bookings: Booking) -> None:
+        super().__init__()
+        self.bookings = {booking.id: booking for booking in bookings}
+        self.facts: dict[str, DomainEvent] = {}
+
+    def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
+        with self._called("record"):
+            for booking in bookings:
+                self.bookings.setdefault(booking.id, booking)
+            for fact in facts:
+                self.facts.setdefault(fact.id, fact)
+
+    def booking(self, booking_id: str) -> Booking | None:
+        with self._called("booking"):
+            return self.bookings.get(booking_id)
+
+
+class FakeOutbox(Fake):
+    """`Outbox` of one relay: what it has leased is not claimed again."""
+
+    def __init__(self, *unsent: DomainEvent) -> None:
+        super().__init__()
+        self.unsent = list(unsent)
+        self.leased: set[str] = set()
+
+    def claim(self, *, limit: int) -> Sequence[DomainEvent]:
+        with self._called("claim"):
+            claimed = [event for event in self.unsent if event.id not in self.leased][:limit]
+            self.leased.update(event.id for event in claimed)
+            return claimed
+
+    def mark_sent(self, events: Sequence[DomainEvent]) -> None:
+        with self._called("mark_sent"):
+            sent = {event.id for event in events}
+            self.unsent = [event for event in self.unsent if event.id not in sent]
+
+
+class FakeJobs(Fake):
+    """`JobQueue`; events whose ids are in `refused` are not taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.codes: list[CodeJob] = []
+        self.events: list[DomainEvent] = []
+        self.refused: set[str] = set()
+
+    def send_code(self, job: CodeJob) -> None:
+        with self._called("send_code"):
+            self.codes.append(job)
+
+    def send_events(self, events: Sequence[DomainEvent]) -> Sequence[DomainEvent]:
+        with self._called("send_events"):
+            taken = [event for event in events if event.id not in self.refused]
+            self.events += taken
+            return taken
+
+
+class FakeRelay(Fake):
+    """`RelayWaker`."""
+
+    def wake(self) -> None:
+        with self._called("wake"):
+            pass
+
+
+class FakeDeliveries(Fake):
+    """`Deliveries`: key to provider's message id (None: nobody to send to), or under way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: dict[str, str | None] = {}
+        self.under_way: set[str] = set()
+
+    def claim(self, key: str) -> bool:
+        with self._called("claim"):
+            if key in self.sent:
+                return False
+            if key in self.under_way:
+                raise Unavailable
+            self.under_way.add(key)
+            return True
+
+    def mark_sent(self, key: str, message_id: str | None) -> None:
+        with self._called("mark_sent"):
+            self.under_way.discard(key)
+            self.sent[key] = message_id
+
+    def give_up(self, key: str) -> None:
+        with self._called("give_up"):
+            self.under_way.discard(key)
+
+
+@dataclass(frozen=True)
+class Sent:
+    channel: Channel
+    address: str
+    subject: str
+    text: str
+
+
+class FakeNotifier(Fake):
+    """`Notifier`; a channel's name in `down` is a provider that refuses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[Sent] = []
+
+    def send(self, channel: Channel, address: str, subject: str, text: str) -> str:
+        with self._called(channel.value):
+            self.sent.append(Sent(channel, address, subject, text))
+            return f"message-{len(self.sent)}"
+
+
+class FakeDependency(Fake):
+    """`Dependency`; with "check" in `down` it cannot serve."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def check(self) -> None:
+        with self._called("check"):
+            pass
