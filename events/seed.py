@@ -40,12 +40,13 @@ DOCTOR = "dr-amara-okafor"
 OPENING = datetime(2099, 1, 5, 9, 0, tzinfo=UTC)
 SLOT = timedelta(minutes=30)
 SLOTS_OF_DAY = 16
-HELD = 1
-"""The second slot is held for a day, by the attempt of resend_otp.json and release_hold.json."""
-HELD_KEY = "event-held-slot-0001"
-LAPSED = 2
-"""The hold on the third slot is over: expire_locks.json finds it."""
-LAPSED_KEY = "event-lapsed-slot-0001"
+HOLDS = {
+    # For resend_otp.json and release_hold.json.
+    1: ("event-held-slot-0001", timedelta(days=1)),
+    # Over at once: for expire_locks.json.
+    2: ("event-lapsed-slot-0001", timedelta(0)),
+}
+"""Slots that are held already, by number: the key of the attempt, and for how long."""
 TOKEN_KEY = "slotkeeper-local/token-key"  # noqa: S105  # the name of a secret
 TOKEN_SECONDS = 12 * 60 * 60
 
@@ -72,18 +73,18 @@ def seed(settings: Settings) -> None:
     database[USERS].update_one({"_id": USER}, {"$setOnInsert": user}, upsert=True)
     for number in range(SLOTS_OF_DAY):
         document = slot_document(slot(number))
-        database[SLOTS].update_one({"_id": document["_id"]}, {"$setOnInsert": document}, True)
-    for number, key, length in (
-        (HELD, HELD_KEY, timedelta(days=1)),
-        (LAPSED, LAPSED_KEY, timedelta(0)),
-    ):
-        MongoSlots(database, replace(settings.policy, hold=length)).place_hold(
-            slot(number).id,
-            attempt_id=attempt_id(USER, key),
-            user_id=USER,
-            channel=None,
-            request_id=key,
+        stored = database[SLOTS].update_one(
+            {"_id": document["_id"]}, {"$setOnInsert": document}, upsert=True
         )
+        if stored.upserted_id is not None and number in HOLDS:
+            key, length = HOLDS[number]
+            MongoSlots(database, replace(settings.policy, hold=length)).place_hold(
+                slot(number).id,
+                attempt_id=attempt_id(USER, key),
+                user_id=USER,
+                channel=None,
+                request_id=key,
+            )
 
     queue = settings.notification_queue_url.rpartition("/")[2]
     boto3.client("sqs").create_queue(QueueName=queue)

@@ -35,13 +35,16 @@ def build(config: Config) -> str:
     return fingerprint
 
 
-def deploy(config: Config, identity: Identity, fingerprint: str) -> dict[str, str]:
-    """Deploy if anything changed, or the emulator lost the stack; the stack's outputs."""
+def deploy(
+    config: Config, identity: Identity, fingerprint: str
+) -> tuple[dict[str, str], bool]:
+    """Deploy if anything changed, or the emulator lost the stack; its outputs, and if it did."""
     parameters = _parameters(config, identity)
     stamp = config.state / "deploy.stamp"
     wanted = hashlib.sha256(f"{fingerprint}{sorted(parameters.items())}".encode()).hexdigest()
     outputs = _outputs(config)
-    if outputs is None or not stamp.exists() or stamp.read_text() != wanted:
+    is_due = outputs is None or not stamp.exists() or stamp.read_text() != wanted
+    if is_due:
         stamp.unlink(missing_ok=True)
         _ensure_bucket_and_sender(config)
         if outputs is None:
@@ -53,7 +56,8 @@ def deploy(config: Config, identity: Identity, fingerprint: str) -> dict[str, st
             raise LocalError("the stack was deployed but the emulator does not have it")
         stamp.write_text(wanted)
         say("deployed template.yaml")
-    return outputs
+    assert outputs is not None
+    return outputs, is_due
 
 
 def _sam_deploy(config: Config, parameters: Mapping[str, str]) -> None:

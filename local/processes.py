@@ -18,6 +18,10 @@ from local.config import HOST
 from local.progress import LocalError
 
 
+_ours: list[subprocess.Popen[bytes]] = []
+"""Kept so that they are not reported as forgotten: they are meant to outlive us."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
     """A program that listens on `port`; `port_setting` is how a user moves it."""
@@ -49,7 +53,7 @@ class Server:
             if _known(self.pid_file).get("made_from") == self.made_from:
                 return False
             stop(self.pid_file)
-        if _is_taken(self.port):
+        if is_taken(self.port):
             raise LocalError(
                 f"port {self.port} for {self.name} is in use by another program; "
                 f"choose another: {self.port_setting}={self.port + 1} make run"
@@ -66,6 +70,7 @@ class Server:
                 # Its own session: Ctrl-C at the terminal is for us, who then end it in order.
                 start_new_session=True,
             )
+        _ours.append(process)
         started = _start_time(process.pid)
         known = {"pid": process.pid, "started": started, "made_from": self.made_from}
         self.pid_file.write_text(json.dumps(known))
@@ -135,7 +140,8 @@ def _start_time(pid: int) -> str | None:
     return answer.stdout.strip() or None
 
 
-def _is_taken(port: int) -> bool:
+def is_taken(port: int) -> bool:
+    """Whether somebody listens there (or did so exclusively a moment ago)."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -86,9 +86,8 @@ def _up(config: Config, started: list[Server]) -> dict[str, Any]:
             added = clinic.ensure(database)
             say(f"indexes and demo clinic ready ({added} slots added)")
         fingerprint = built.result()
-    is_new = not (config.state / "deploy.stamp").exists()
-    outputs = deploy.deploy(config, provider, fingerprint)
-    if is_new:
+    outputs, was_deployed = deploy.deploy(config, provider, fingerprint)
+    if was_deployed:
         _keep_emulator_state(config)
     stack = _stack(config, provider, outputs)
     _wait_healthy(stack["api_url"])

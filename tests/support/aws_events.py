@@ -35,7 +35,7 @@ class Context:
         return self.remaining_ms
 
 
-def http_event(  # noqa: PLR0913  # an HTTP request has this many parts
+def http_event(
     method: str,
     path: str,
     *,

@@ -35,11 +35,14 @@ from slotkeeper.ports import Position, SlotDecision, SlotFilter
 
 Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
 
+_LISTED = dict.fromkeys(("doctorId", "date", "startTime", "endTime", "status", "version"), 1)
 _SHOWN = {
-    **dict.fromkeys(("doctorId", "date", "startTime", "endTime", "status", "version"), 1),
+    **_LISTED,
     **dict.fromkeys(("hold", "bookingId", "pendingEvents"), 1),
     "now": "$$NOW",
 }
+UNRECORDED = {"pendingEvents": {"$exists": True}, "pendingEvents.attemptId": {"$gt": ""}}
+"""Names the partial index's key as well as its condition, or the planner would not use it."""
 _IS_RESERVED = {"$eq": ["$status", SlotStatus.RESERVED]}
 _HOLD_IS_OVER = {"$and": [_IS_RESERVED, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
 
@@ -232,7 +235,7 @@ class MongoSlots:
     def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
         with call():
             documents = list(
-                self._slots.find({"pendingEvents": {"$exists": True}}, _SHOWN).limit(limit)
+                self._slots.find(UNRECORDED, _SHOWN).limit(limit)
             )
         return [
             (slot_of(document), pending_event_of(document, pending))
@@ -258,7 +261,7 @@ class MongoSlots:
     ) -> Sequence[Slot]:
         with call():
             cursor = (
-                self._slots.find(_free(wanted, now, after), _SHOWN)
+                self._slots.find(_free(wanted, now, after), _LISTED)
                 .sort([("startTime", 1), ("_id", 1)])
                 .skip(skip)
                 .limit(limit)
@@ -402,9 +405,14 @@ def _event_of_attempt(
 
 def _free(wanted: SlotFilter, now: datetime, after: Position | None) -> Document:
     """Slots that could be held at `now`: active ones, and reserved ones whose hold is over."""
-    start: Document = {"$gt": now}
-    if wanted.start is not None and wanted.start > now:
-        start = {"$gte": wanted.start}
+    bounds = [("$gt", now)]
+    if wanted.start is not None:
+        bounds.append(("$gte", wanted.start))
+    if after is not None:
+        bounds.append(("$gte", after.start_time))
+    # One bound: of two on the same field an index uses but one.
+    operator, earliest = max(bounds, key=lambda bound: bound[1])
+    start: Document = {operator: earliest}
     if wanted.end is not None:
         start["$lt"] = wanted.end
     conditions: list[Document] = [
@@ -419,14 +427,8 @@ def _free(wanted: SlotFilter, now: datetime, after: Position | None) -> Document
     if wanted.date is not None:
         conditions.append({"date": wanted.date})
     if after is not None:
-        conditions.append(
-            {
-                "$or": [
-                    {"startTime": {"$gt": after.start_time}},
-                    {"startTime": after.start_time, "_id": {"$gt": after.id}},
-                ]
-            }
-        )
+        seen = {"startTime": after.start_time, "_id": {"$lte": after.id}}
+        conditions.append({"$nor": [seen]})
     return {"$and": conditions}
 
 

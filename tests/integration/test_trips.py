@@ -1,0 +1,100 @@
+"""How many round trips to Redis and MongoDB each request makes: counted, never timed."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from slotkeeper.adapters.redis.client import connect as connect_redis
+from slotkeeper.domain.errors import OtpInvalid, SlotHeld
+from tests.support.house import House
+from tests.support.servers import Stores
+from tests.support.trips import counted
+
+
+@pytest.fixture
+def counted_house(stores: Stores, house: House) -> Iterator[House]:
+    """The same house, on connections that are open and counted."""
+    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{house.database.name}?")
+    with connect_redis(stores.redis_url) as redis:
+        made = House.on(uri, redis, environment=house.keys.environment)
+        made.verify(made.hold(made.slot(), patient := made.patient()), patient)
+        yield made
+        made.database.client.close()
+
+
+def test_a_hold_makes_at_most_three_trips_in_sequence(counted_house: House) -> None:
+    house = counted_house
+    slot, alice = house.slot(), house.patient()
+    ticket = house.ticket(slot, alice)
+
+    with counted(house.redis) as trips:
+        house.answer(ticket)
+
+    assert trips.in_sequence <= 3
+    assert len(trips.of("redis")) == 2
+    assert sorted(trips.of("mongo")) == ["find", "findAndModify"]
+
+
+def test_a_hold_refused_makes_at_most_two_trips_and_none_to_mongodb(counted_house: House) -> None:
+    house = counted_house
+    slot, alice, bob = house.slot(), house.patient(), house.patient()
+    house.hold(slot, alice)
+    ticket = house.ticket(slot, bob)
+
+    with counted(house.redis) as trips, pytest.raises(SlotHeld):
+        house.answer(ticket)
+
+    assert len(trips.of("redis")) <= 2
+    assert trips.of("mongo") == []
+
+
+def test_a_replay_makes_one_trip(counted_house: House) -> None:
+    house = counted_house
+    slot, alice = house.slot(), house.patient()
+    house.hold(slot, alice, "k" * 16)
+    ticket = house.ticket(slot, alice, "k" * 16)
+
+    with counted(house.redis) as trips:
+        house.answer(ticket)
+
+    assert (len(trips.of("redis")), trips.of("mongo")) == (1, [])
+
+
+def test_a_verify_makes_at_most_five_trips_in_sequence(counted_house: House) -> None:
+    house = counted_house
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+    code = house.code(attempt, alice)
+
+    with counted(house.redis) as trips:
+        house.verify(attempt, alice, code)
+
+    assert trips.in_sequence <= 5
+    assert len(trips.of("redis")) == 2
+    assert sorted(trips.of("mongo")) == ["findAndModify", "insert", "insert", "insert"]
+
+
+def test_a_wrong_code_makes_at_most_three_trips_in_sequence(counted_house: House) -> None:
+    house = counted_house
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+    wrong = house.wrong_code(attempt, alice)
+
+    with counted(house.redis) as trips, pytest.raises(OtpInvalid):
+        house.verify(attempt, alice, wrong)
+
+    assert trips.in_sequence <= 3
+
+
+def test_the_count_sees_trips_that_follow_one_another(counted_house: House) -> None:
+    house = counted_house
+
+    with counted(house.redis) as trips:
+        for _ in range(4):
+            house.redis.get(uuid.uuid4().hex)
+        house.database["slots"].find_one({"_id": "x"})
+
+    assert trips.in_sequence == 5

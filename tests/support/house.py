@@ -1,0 +1,297 @@
+"""The use cases on real stores, wired as `bootstrap` wires them, for one test."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pymongo.database import Database
+from redis import Redis
+
+from slotkeeper.adapters.code_maker import HotpCodes
+from slotkeeper.adapters.mongo.client import connect
+from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
+from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
+from slotkeeper.adapters.mongo.ledger import MongoLedger
+from slotkeeper.adapters.mongo.outbox import MongoOutbox
+from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+from slotkeeper.adapters.mongo.slots import MongoSlots
+from slotkeeper.adapters.redis.codes import RedisCodes
+from slotkeeper.adapters.redis.gate import RedisGate
+from slotkeeper.adapters.redis.keys import Keys
+from slotkeeper.adapters.together import together
+from slotkeeper.contracts.http import HoldSlotResponse
+from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id
+from slotkeeper.domain.errors import Unavailable
+from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.domain.user import Channel
+from slotkeeper.ports import CodeJob, CodeRecord, HoldTicket
+from slotkeeper.services.expire_locks import Sweep, expire_locks
+from slotkeeper.services.hold_slot import Answer, hold_slot
+from slotkeeper.services.relay_outbox import Relayed, relay_outbox
+from slotkeeper.services.release_hold import release_hold
+from slotkeeper.services.resend_otp import resend_otp
+from slotkeeper.services.verify_otp import Confirmation, verify_otp
+
+POLICY = BookingPolicy(resend_wait=timedelta(0))
+
+
+@dataclass
+class QueueInMemory:
+    """`JobQueue` without SQS, which the end-to-end tests have; may be switched off."""
+
+    is_down: bool = False
+    codes: list[CodeJob] = field(default_factory=list)
+    events: list[DomainEvent] = field(default_factory=list)
+
+    def send_code(self, job: CodeJob) -> None:
+        if self.is_down:
+            raise Unavailable
+        self.codes.append(job)
+
+    def send_events(self, events: Sequence[DomainEvent]) -> Sequence[DomainEvent]:
+        if self.is_down:
+            raise Unavailable
+        self.events += events
+        return events
+
+
+@dataclass
+class NoWaker:
+    """`RelayWaker` that nobody hears: tests run the relay themselves."""
+
+    woken: int = 0
+
+    def wake(self) -> None:
+        self.woken += 1
+
+
+@dataclass
+class House:
+    database: Database[dict[str, Any]]
+    redis: Redis
+    keys: Keys
+    policy: BookingPolicy
+    slots: MongoSlots
+    ledger: MongoLedger
+    outbox: MongoOutbox
+    users: MongoUsers
+    doctors: MongoDoctors
+    deliveries: MongoDeliveries
+    gate: RedisGate
+    codes: RedisCodes
+    maker: HotpCodes
+    queue: QueueInMemory = field(default_factory=QueueInMemory)
+    waker: NoWaker = field(default_factory=NoWaker)
+
+    @classmethod
+    def on(
+        cls, mongo_uri: str, redis: Redis, *, environment: str, policy: BookingPolicy = POLICY
+    ) -> House:
+        database = connect(mongo_uri)
+        keys = Keys(environment)
+        return cls(
+            database=database,
+            redis=redis,
+            keys=keys,
+            policy=policy,
+            slots=MongoSlots(database, policy),
+            ledger=MongoLedger(database),
+            outbox=MongoOutbox(database),
+            users=MongoUsers(database),
+            doctors=MongoDoctors(database),
+            deliveries=MongoDeliveries(database),
+            gate=RedisGate(redis, keys, policy),
+            codes=RedisCodes(redis, keys, policy),
+            maker=HotpCodes(lambda key_id: f"secret of {key_id}".encode()),
+        )
+
+    def with_policy(self, **changes: Any) -> House:
+        """The same stores under other rules."""
+        policy = replace(self.policy, **changes)
+        return replace(
+            self,
+            policy=policy,
+            slots=MongoSlots(self.database, policy),
+            gate=RedisGate(self.redis, self.keys, policy),
+            codes=RedisCodes(self.redis, self.keys, policy),
+        )
+
+    # --- what there is
+
+    def doctor(self, clinic: str = "clinic-1") -> str:
+        doctor_id = f"dr-{uuid.uuid4().hex[:10]}"
+        self.database[DOCTORS].insert_one({"_id": doctor_id, "clinicId": clinic})
+        return doctor_id
+
+    def slot(
+        self,
+        doctor_id: str | None = None,
+        *,
+        starts_in: timedelta = timedelta(days=2),
+        status: SlotStatus = SlotStatus.ACTIVE,
+    ) -> str:
+        doctor_id = doctor_id or self.doctor()
+        start = (datetime.now(UTC) + starts_in).replace(second=0, microsecond=0)
+        slot = Slot(
+            id=slot_id(doctor_id, start),
+            doctor_id=doctor_id,
+            date=start.date().isoformat(),
+            start_time=start,
+            end_time=start + timedelta(minutes=30),
+            status=status,
+            version=1,
+        )
+        self.database[SLOTS].insert_one(slot_document(slot))
+        return slot.id
+
+    def patient(self, **profile: Any) -> str:
+        user_id = uuid.uuid4().hex
+        known = {"phone": "+15550123", "email": "p@example.com", **profile}
+        self.database[USERS].insert_one({"_id": user_id, **known})
+        return user_id
+
+    # --- what people do
+
+    def ticket(
+        self, slot_id: str, user_id: str, key: str | None = None, body: str = "body"
+    ) -> HoldTicket:
+        key = key or secrets.token_hex(16)
+        return HoldTicket(
+            attempt_id=attempt_id(user_id, key),
+            slot_id=slot_id,
+            user_id=user_id,
+            fingerprint=f"{slot_id}/{body}",
+            request_id=uuid.uuid4().hex,
+            seed=base64.b32encode(secrets.token_bytes(20)).decode(),
+            key_id="k1",
+        )
+
+    def answer(self, ticket: HoldTicket, channel: Channel | None = None) -> Answer:
+        return hold_slot(
+            ticket=ticket,
+            channel=channel,
+            to_text=HoldSlotResponse.text_of,
+            gate=self.gate,
+            slots=self.slots,
+            users=self.users,
+            jobs=self.queue,
+            together=together,
+            policy=self.policy,
+        )
+
+    def hold(self, slot_id: str, user_id: str, key: str | None = None) -> str:
+        """The attempt that now holds the slot."""
+        text = self.answer(self.ticket(slot_id, user_id, key)).text
+        return str(json.loads(text)["attemptId"])
+
+    def attempt(self, attempt: str, user_id: str) -> Attempt:
+        return Attempt(id=attempt, user_id=user_id, request_id=uuid.uuid4().hex)
+
+    def code(self, attempt: str, user_id: str) -> str:
+        """The code the sender would send now."""
+        record = self.codes.find(user_id=user_id, attempt_id=attempt)
+        assert record is not None
+        return self.maker.code(record)
+
+    def wrong_code(self, attempt: str, user_id: str) -> str:
+        return f"{(int(self.code(attempt, user_id)) + 1) % 1_000_000:06}"
+
+    def verify(self, attempt: str, user_id: str, code: str | None = None) -> Confirmation:
+        return verify_otp(
+            attempt=self.attempt(attempt, user_id),
+            code=code or self.code(attempt, user_id),
+            codes=self.codes,
+            maker=self.maker,
+            gate=self.gate,
+            slots=self.slots,
+            ledger=self.ledger,
+            relay=self.waker,
+            together=together,
+            policy=self.policy,
+        )
+
+    def resend(self, attempt: str, user_id: str) -> CodeSent:
+        seed = base64.b32encode(secrets.token_bytes(20)).decode()
+        return resend_otp(
+            attempt=self.attempt(attempt, user_id),
+            fresh=CodeRecord(slot_id="", seed=seed, key_id="k1", send_number=0),
+            codes=self.codes,
+            slots=self.slots,
+            users=self.users,
+            jobs=self.queue,
+            policy=self.policy,
+        )
+
+    def release(self, attempt: str, user_id: str) -> None:
+        release_hold(
+            attempt=self.attempt(attempt, user_id),
+            slots=self.slots,
+            ledger=self.ledger,
+            gate=self.gate,
+            together=together,
+        )
+
+    def sweep(self) -> Sweep:
+        return expire_locks(
+            request_id=uuid.uuid4().hex,
+            slots=self.slots,
+            ledger=self.ledger,
+            gate=self.gate,
+            has_time=lambda: True,
+        )
+
+    def relay(self) -> Relayed:
+        return relay_outbox(
+            slots=self.slots,
+            ledger=self.ledger,
+            outbox=self.outbox,
+            jobs=self.queue,
+            has_time=lambda: True,
+        )
+
+    # --- what time and misfortune do
+
+    def end_hold(self, slot_id: str, *, ago: timedelta = timedelta(milliseconds=1)) -> None:
+        """Let the hold's end lie in the past: the database's clock cannot be set, its data can."""
+        self.database[SLOTS].update_one(
+            {"_id": slot_id}, {"$set": {"hold.expiresAt": datetime.now(UTC) - ago}}
+        )
+
+    def end_hold_if_any(self, slot_id: str) -> None:
+        self.database[SLOTS].update_one(
+            {"_id": slot_id, "status": "reserved"},
+            {"$set": {"hold.expiresAt": datetime.now(UTC) - timedelta(milliseconds=1)}},
+        )
+
+    def lose_redis(self) -> None:
+        for key in self.redis.scan_iter(f"{self.keys.environment}:*"):
+            self.redis.delete(key)
+
+    # --- what is there now
+
+    def document(self, slot_id: str) -> dict[str, Any]:
+        found = self.database[SLOTS].find_one({"_id": slot_id})
+        assert found is not None
+        return found
+
+    def redis_keys(self) -> list[str]:
+        prefix = f"{self.keys.environment}:"
+        return sorted(key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*"))
+
+    def bookings(self, **query: Any) -> list[dict[str, Any]]:
+        return list(self.database["bookings"].find(query))
+
+    def events(self, **query: Any) -> list[dict[str, Any]]:
+        return list(self.database["outbox"].find(query).sort([("at", 1), ("_id", 1)]))
+
+    def audit(self, **query: Any) -> list[dict[str, Any]]:
+        return list(self.database["audit_logs"].find(query).sort([("at", 1), ("_id", 1)]))

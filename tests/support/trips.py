@@ -1,0 +1,89 @@
+"""Round trips to the stores, seen where the drivers send and receive."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pymongo.monitoring
+from redis import Redis
+from redis.connection import Connection
+
+
+@dataclass
+class Trips:
+    """Each trip by store and the time it began; times are of one monotonic clock."""
+
+    seen: dict[tuple[str, float], tuple[str, float]] = field(default_factory=dict)
+
+    def add(self, store: str, command: str, begin: float, end: float) -> None:
+        """A trip, or a later answer of one that is known: its last answer is its end."""
+        self.seen[store, begin] = (command, end)
+
+    def of(self, store: str) -> list[str]:
+        return [command for (name, _), (command, _) in self.seen.items() if name == store]
+
+    @property
+    def in_sequence(self) -> int:
+        """The most trips of which each began after the one before had ended."""
+        count, free_from = 0, float("-inf")
+        spans = [(begin, end) for (_, begin), (_, end) in self.seen.items()]
+        for begin, end in sorted(spans, key=lambda span: span[1]):
+            if begin >= free_from:
+                count, free_from = count + 1, end
+        return count
+
+
+_current: Trips | None = None
+
+
+class _MongoTrips(pymongo.monitoring.CommandListener):
+    def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
+        self._ended(event)
+
+    def failed(self, event: pymongo.monitoring.CommandFailedEvent) -> None:
+        self._ended(event)
+
+    def _ended(self, event: Any) -> None:  # Any: either of the two events above
+        if _current is not None:
+            now = time.perf_counter()
+            took = event.duration_micros / 1_000_000
+            _current.add("mongo", event.command_name, now - took, now)
+
+
+pymongo.monitoring.register(_MongoTrips())
+
+
+class _CountingConnection(Connection):
+    _sent_at = 0.0
+
+    def send_packed_command(self, *args: Any, **kwargs: Any) -> Any:
+        self._sent_at = time.perf_counter()
+        return super().send_packed_command(*args, **kwargs)
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        answer = super().read_response(*args, **kwargs)
+        if _current is not None:
+            _current.add("redis", "pipeline", self._sent_at, time.perf_counter())
+        return answer
+
+
+@contextmanager
+def counted(redis: Redis) -> Iterator[Trips]:
+    """Count the trips of everything in the block; connections are made before it."""
+    global _current  # noqa: PLW0603  # the drivers' listeners are global
+    redis.connection_pool.disconnect()
+    redis.connection_pool.reset()
+    redis.connection_pool.connection_class = _CountingConnection
+    redis.ping()
+    _current = Trips()
+    try:
+        yield _current
+    finally:
+        _current = None

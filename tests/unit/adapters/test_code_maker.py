@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+import struct
+
+import pytest
+
+from slotkeeper.adapters.code_maker import HotpCodes
+from slotkeeper.domain.errors import Unavailable
+from slotkeeper.ports import CodeRecord
+
+KEYS = {"k1": b"first key of the ring", "k2": b"second key of the ring"}
+MAKER = HotpCodes(KEYS.__getitem__)
+
+
+def record(*, seed: str = "JBSWY3DPEHPK3PXP", key_id: str = "k1", send: int = 1) -> CodeRecord:
+    return CodeRecord(slot_id="doc_1", seed=seed, key_id=key_id, send_number=send)
+
+
+def a_seed() -> str:
+    return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+def rfc_4226(secret: bytes, counter: int) -> str:
+    """HOTP by the letter of the RFC, section 5.3."""
+    mac = hmac.new(secret, struct.pack(">Q", counter), hashlib.sha1).digest()
+    offset = mac[-1] & 0x0F
+    (number,) = struct.unpack(">I", mac[offset : offset + 4])
+    return f"{(number & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def test_reference_in_this_test_is_the_rfcs() -> None:
+    codes = [rfc_4226(b"12345678901234567890", counter) for counter in range(10)]
+
+    assert codes == [
+        *("755224", "287082", "359152", "969429", "338314"),
+        *("254676", "287922", "162583", "399871", "520489"),
+    ]
+
+
+@pytest.mark.parametrize("send", [1, 2, 3, 4])
+@pytest.mark.parametrize("key_id", ["k1", "k2"])
+def test_code_is_hotp_of_seed_and_key_at_the_send_number(key_id: str, send: int) -> None:
+    made_of = record(seed=a_seed(), key_id=key_id, send=send)
+    shared = hmac.new(KEYS[key_id], made_of.seed.encode(), hashlib.sha256).digest()
+
+    assert MAKER.code(made_of) == rfc_4226(shared, send)
+
+
+def test_same_record_always_makes_the_same_code() -> None:
+    assert {MAKER.code(record()) for _ in range(10)} == {MAKER.code(record())}
+
+
+def test_slot_is_no_part_of_the_code() -> None:
+    elsewhere = CodeRecord(
+        slot_id="doc_2", seed=record().seed, key_id="k1", send_number=record().send_number
+    )
+
+    assert MAKER.code(elsewhere) == MAKER.code(record())
+
+
+def test_codes_of_other_send_numbers_are_hardly_ever_the_same() -> None:
+    codes = {MAKER.code(record(send=send)) for send in range(1_000)}
+
+    assert len(codes) > 990
+
+
+def test_codes_of_other_seeds_are_hardly_ever_the_same() -> None:
+    codes = {MAKER.code(record(seed=f"SEED{number}")) for number in range(1_000)}
+
+    assert len(codes) > 990
+
+
+def test_codes_of_other_keys_are_hardly_ever_the_same() -> None:
+    maker = HotpCodes(lambda key_id: key_id.encode())
+
+    codes = {maker.code(record(key_id=f"k{number}")) for number in range(1_000)}
+
+    assert len(codes) > 990
+
+
+def test_every_code_is_six_ascii_digits_with_its_leading_zeros() -> None:
+    codes = [MAKER.code(record(send=send)) for send in range(1_000)]
+
+    assert all(len(code) == 6 and code.isascii() and code.isdigit() for code in codes)
+    assert any(code.startswith("0") for code in codes)
+
+
+def test_every_digit_is_as_likely_as_another() -> None:
+    digits = "".join(MAKER.code(record(send=send)) for send in range(2_000))
+
+    counts = [digits.count(str(digit)) for digit in range(10)]
+
+    assert min(counts) > 1_000  # 1,200 each, give or take 33 (one standard deviation)
+    assert max(counts) < 1_400
+
+
+def test_key_that_cannot_be_had_is_unavailable() -> None:
+    def out_of_reach(key_id: str) -> bytes:
+        raise Unavailable
+
+    with pytest.raises(Unavailable):
+        HotpCodes(out_of_reach).code(record())
+
+
+def test_record_does_not_show_its_seed() -> None:
+    assert record().seed not in repr(record())

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from slotkeeper.domain.errors import NotFound, Unavailable
+from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.ports import Position, SlotFilter
+from slotkeeper.services.list_slots import SlotPage, list_slots
+from tests.support.fakes import (
+    DOCTOR,
+    NOW,
+    POLICY,
+    START,
+    FakeClock,
+    FakeDoctors,
+    FakeSlots,
+    a_hold,
+    a_slot,
+)
+
+EVERY = SlotFilter(doctor_id=DOCTOR)
+FIVE = [a_slot(start=START + number * timedelta(minutes=30)) for number in range(5)]
+
+
+class World:
+    """A doctor with five free slots."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.slots = FakeSlots(*FIVE, clock=self.clock)
+        self.doctors = FakeDoctors({DOCTOR: "clinic_1"})
+
+    def list(
+        self,
+        wanted: SlotFilter = EVERY,
+        *,
+        page: int = 1,
+        limit: int = 2,
+        after: Position | None = None,
+    ) -> SlotPage:
+        return list_slots(
+            wanted=wanted,
+            page=page,
+            limit=limit,
+            after=after,
+            slots=self.slots,
+            doctors=self.doctors,
+            clock=self.clock,
+        )
+
+
+def test_first_page_holds_the_earliest_slots() -> None:
+    found = World().list()
+
+    assert list(found.items) == FIVE[:2]
+    assert found.total == 5
+
+
+def test_next_names_the_last_slot_of_the_page() -> None:
+    found = World().list()
+
+    assert found.next == Position(start_time=FIVE[1].start_time, id=FIVE[1].id)
+
+
+def test_page_number_skips_the_pages_before() -> None:
+    found = World().list(page=2)
+
+    assert list(found.items) == FIVE[2:4]
+
+
+def test_cursor_wins_over_the_page_number() -> None:
+    after = Position(start_time=FIVE[0].start_time, id=FIVE[0].id)
+
+    found = World().list(page=3, after=after)
+
+    assert list(found.items) == FIVE[1:3]
+
+
+def test_following_next_sees_every_slot_once() -> None:
+    world = World()
+    seen: list[Slot] = []
+    after = None
+
+    for _ in range(3):
+        found = world.list(after=after)
+        seen += found.items
+        after = found.next
+
+    assert seen == FIVE
+    assert after is None
+
+
+@pytest.mark.parametrize("limit", [5, 100])
+def test_last_page_has_no_next(limit: int) -> None:
+    found = World().list(limit=limit)
+
+    assert list(found.items) == FIVE
+    assert found.next is None
+
+
+def test_page_past_the_end_is_empty() -> None:
+    found = World().list(page=9)
+
+    assert (list(found.items), found.total, found.next) == ([], 5, None)
+
+
+def test_only_slots_that_can_be_held_now_are_listed() -> None:
+    world = World()
+    over = a_hold(placed_at=NOW - POLICY.hold)
+    world.slots = FakeSlots(
+        a_slot(start=NOW),
+        a_slot(start=FIVE[0].start_time, status=SlotStatus.BOOKED),
+        a_slot(start=FIVE[1].start_time, status=SlotStatus.BLOCKED),
+        a_slot(start=FIVE[2].start_time, hold=a_hold()),
+        a_slot(start=FIVE[3].start_time, hold=over),
+        clock=world.clock,
+    )
+
+    found = world.list()
+
+    assert [slot.start_time for slot in found.items] == [FIVE[3].start_time]
+    assert found.total == 1
+
+
+def test_range_holds_its_start_and_not_its_end() -> None:
+    wanted = SlotFilter(doctor_id=DOCTOR, start=FIVE[1].start_time, end=FIVE[3].start_time)
+
+    found = World().list(wanted)
+
+    assert list(found.items) == FIVE[1:3]
+
+
+def test_doctor_without_free_slots_has_an_empty_page() -> None:
+    world = World()
+    world.slots = FakeSlots(clock=world.clock)
+
+    found = world.list()
+
+    assert (list(found.items), found.total, found.next) == ([], 0, None)
+
+
+def test_unknown_doctor_is_not_found() -> None:
+    with pytest.raises(NotFound):
+        World().list(SlotFilter(doctor_id="doc_2"))
+
+
+def test_known_doctor_is_not_looked_up_where_there_are_slots() -> None:
+    world = World()
+
+    world.list()
+
+    assert world.doctors.calls == []
+
+
+def test_slot_store_down_is_unavailable() -> None:
+    world = World()
+    world.slots.down = {"free_slots"}
+
+    with pytest.raises(Unavailable):
+        world.list()

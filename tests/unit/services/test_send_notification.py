@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from slotkeeper.domain.errors import Unavailable
+from slotkeeper.domain.user import Channel, User
+from slotkeeper.ports import CodeJob
+from slotkeeper.services.send_notification import Post, send_code, tell_event
+from tests.support.fakes import (
+    ALICE,
+    ATTEMPT,
+    SLOT,
+    FakeCodeMaker,
+    FakeCodes,
+    FakeDeliveries,
+    FakeLedger,
+    FakeNotifier,
+    FakeUsers,
+    a_booking,
+    a_record,
+    a_user,
+    an_event,
+)
+
+JOB = CodeJob(
+    attempt_id=ATTEMPT,
+    slot_id=SLOT,
+    user_id=ALICE,
+    channel=Channel.SMS,
+    send_number=1,
+    request_id="request-1",
+)
+CODE = FakeCodeMaker().code(a_record())
+
+
+class World:
+    """Alice has a live code number 1, and a booking."""
+
+    def __init__(self, user: User | None = None, *, fallback: bool = True) -> None:
+        self.codes = FakeCodes()
+        self.codes.records[ALICE, ATTEMPT] = a_record()
+        self.maker = FakeCodeMaker()
+        self.users = FakeUsers(user or a_user())
+        self.ledger = FakeLedger(a_booking())
+        self.deliveries = FakeDeliveries()
+        self.notifier = FakeNotifier()
+        self.post = Post(
+            deliveries=self.deliveries, notifier=self.notifier, fallback_to_email=fallback
+        )
+
+    def send_code(self, job: CodeJob = JOB) -> bool:
+        return send_code(job, codes=self.codes, maker=self.maker, users=self.users, post=self.post)
+
+    def tell(self, **changes: str | None) -> bool:
+        event = replace(an_event(), **changes)  # type: ignore[arg-type]  # any of its fields
+        return tell_event(event, ledger=self.ledger, users=self.users, post=self.post)
+
+    @property
+    def channels(self) -> list[Channel]:
+        return [sent.channel for sent in self.notifier.sent]
+
+
+# --- codes ----------------------------------------------------------------------------------------
+
+
+def test_code_is_computed_and_sent_to_the_patients_number() -> None:
+    world = World()
+
+    was_sent = world.send_code()
+
+    assert was_sent
+    [sent] = world.notifier.sent
+    assert (sent.channel, sent.address) == (Channel.SMS, "+15550100")
+    assert CODE in sent.text
+
+
+def test_second_delivery_of_the_job_sends_nothing() -> None:
+    world = World()
+    world.send_code()
+
+    was_sent = world.send_code()
+
+    assert not was_sent
+    assert len(world.notifier.sent) == 1
+
+
+def test_job_being_worked_on_by_another_is_tried_again_later() -> None:
+    world = World()
+    world.send_code()
+    [key] = world.deliveries.sent
+    world.deliveries.sent.clear()
+    world.deliveries.under_way.add(key)
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert len(world.notifier.sent) == 1
+
+
+@pytest.mark.parametrize("newest", [2, 0])
+def test_superseded_code_is_not_sent(newest: int) -> None:
+    world = World()
+    world.codes.records[ALICE, ATTEMPT] = a_record(send_number=newest)
+
+    was_sent = world.send_code()
+
+    assert not was_sent
+    assert world.deliveries.calls + world.maker.calls == []
+
+
+def test_code_that_is_over_is_not_sent() -> None:
+    world = World()
+    world.codes.records.clear()
+
+    was_sent = world.send_code()
+
+    assert not was_sent
+    assert world.notifier.sent == []
+
+
+def test_code_of_a_seed_that_replaced_a_lost_one_is_sent_though_its_number_was() -> None:
+    world = World()
+    world.send_code()
+    world.codes.records[ALICE, ATTEMPT] = a_record(seed="ANOTHERSEED")
+
+    was_sent = world.send_code()
+
+    assert was_sent
+    assert world.notifier.sent[0].text != world.notifier.sent[1].text
+
+
+def test_key_of_a_delivery_tells_neither_seed_nor_code() -> None:
+    world = World()
+
+    world.send_code()
+
+    [key] = world.deliveries.sent
+    assert a_record().seed not in key
+    assert CODE not in key
+
+
+# --- providers ------------------------------------------------------------------------------------
+
+
+def test_sms_that_is_down_falls_back_to_email() -> None:
+    world = World()
+    world.notifier.down = {"sms"}
+
+    was_sent = world.send_code()
+
+    assert was_sent
+    [sent] = world.notifier.sent
+    assert (sent.channel, sent.address) == (Channel.EMAIL, "alice@example.org")
+    assert CODE in sent.text
+
+
+def test_sms_does_not_fall_back_where_that_is_switched_off() -> None:
+    world = World(fallback=False)
+    world.notifier.down = {"sms"}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert world.notifier.sent == []
+
+
+def test_sms_does_not_fall_back_without_an_email_address() -> None:
+    world = World(a_user(email=None))
+    world.notifier.down = {"sms"}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert world.deliveries.under_way == set()
+
+
+def test_email_does_not_fall_back_to_sms() -> None:
+    world = World()
+    world.notifier.down = {"email"}
+
+    with pytest.raises(Unavailable):
+        world.send_code(replace(JOB, channel=Channel.EMAIL))
+
+    assert world.notifier.sent == []
+
+
+def test_claim_is_given_up_when_both_providers_are_down() -> None:
+    world = World()
+    world.notifier.down = {"sms", "email"}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert world.notifier.calls == ["sms", "email"]
+    assert world.deliveries.under_way == set()
+    assert world.deliveries.sent == {}
+
+
+def test_next_delivery_sends_what_the_first_could_not() -> None:
+    world = World()
+    world.notifier.down = {"sms", "email"}
+    with pytest.raises(Unavailable):
+        world.send_code()
+    world.notifier.down = set()
+
+    was_sent = world.send_code()
+
+    assert was_sent
+
+
+def test_message_to_nobody_is_done_without_being_sent() -> None:
+    world = World(a_user(phone=None, email=None))
+
+    was_sent = world.send_code()
+
+    assert not was_sent
+    assert list(world.deliveries.sent.values()) == [None]
+
+
+def test_providers_id_is_kept_with_the_delivery() -> None:
+    world = World()
+
+    world.send_code()
+
+    assert list(world.deliveries.sent.values()) == ["message-1"]
+
+
+@pytest.mark.parametrize("call", ["find", "get", "claim", "code"])
+def test_server_down_before_sending_is_tried_again_and_leaves_no_claim(call: str) -> None:
+    world = World()
+    for fake in (world.codes, world.users, world.deliveries, world.maker):
+        fake.down = {call}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert world.notifier.sent == []
+    assert world.deliveries.under_way == set()
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+
+def test_confirmation_is_told_with_the_time_in_the_patients_zone() -> None:
+    world = World(replace(a_user(), time_zone="America/New_York"))
+
+    was_sent = world.tell()
+
+    assert was_sent
+    [sent] = world.notifier.sent
+    assert "Tue 03 Mar 2026, 04:00 (America/New_York)" in sent.text
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/City", "", "../../etc/passwd", "\x00"])
+def test_unknown_zone_is_told_in_utc(zone: str) -> None:
+    world = World(replace(a_user(), time_zone=zone))
+
+    world.tell()
+
+    assert "Tue 03 Mar 2026, 09:00 (UTC)" in world.notifier.sent[0].text
+
+
+@pytest.mark.parametrize(
+    "type_", ["hold.released", "hold.expired", "booking.cancelled", "booking.of_next_year"]
+)
+def test_event_other_than_a_confirmation_sends_nothing(type_: str) -> None:
+    world = World()
+
+    was_sent = world.tell(type=type_)
+
+    assert not was_sent
+    assert world.deliveries.calls + world.ledger.calls + world.notifier.calls == []
+
+
+def test_second_delivery_of_the_event_sends_nothing() -> None:
+    world = World()
+    world.tell()
+
+    was_sent = world.tell()
+
+    assert not was_sent
+    assert len(world.notifier.sent) == 1
+
+
+def test_event_ahead_of_its_booking_is_tried_again_later() -> None:
+    world = World()
+
+    with pytest.raises(Unavailable):
+        world.tell(booking_id="bk_2")
+
+    assert world.notifier.sent == []
+
+
+@pytest.mark.parametrize(
+    ("user", "channel"),
+    [
+        (a_user(), Channel.SMS),
+        (a_user(phone=None), Channel.EMAIL),
+        (replace(a_user(), preferred_channel=Channel.EMAIL), Channel.EMAIL),
+    ],
+)
+def test_confirmation_goes_by_the_preferred_channel_or_the_one_there_is(
+    user: User, channel: Channel
+) -> None:
+    world = World(user)
+
+    world.tell()
+
+    assert world.channels == [channel]
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        replace(a_user(email=None), preferred_channel=Channel.EMAIL),
+        replace(a_user(phone=None), preferred_channel=Channel.SMS),
+    ],
+    ids=["prefers email", "prefers sms"],
+)
+def test_confirmation_goes_by_the_other_channel_where_the_preferred_has_no_address(
+    user: User,
+) -> None:
+    world = World(user, fallback=False)
+
+    was_sent = world.tell()
+
+    assert was_sent
+
+
+def test_patient_without_any_address_is_told_nothing() -> None:
+    world = World(a_user(phone=None, email=None))
+
+    was_sent = world.tell()
+
+    assert not was_sent
