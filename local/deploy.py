@@ -35,9 +35,7 @@ def build(config: Config) -> str:
     return fingerprint
 
 
-def deploy(
-    config: Config, identity: Identity, fingerprint: str
-) -> tuple[dict[str, str], bool]:
+def deploy(config: Config, identity: Identity, fingerprint: str) -> tuple[dict[str, str], bool]:
     """Deploy if anything changed, or the emulator lost the stack; its outputs, and if it did."""
     parameters = _parameters(config, identity)
     stamp = config.state / "deploy.stamp"

@@ -1,4 +1,4 @@
-"""The AWS emulator, with its state on disk while it runs and not only when it ends in order.
+"""The AWS emulator, made fit for one machine: state kept while it runs, processes shared.
 
 Runs in the emulator's own environment. The emulator writes its state when it is asked to stop; a
 kill would lose the stack, the user pool and the queues. This saves what people change (users,
@@ -16,6 +16,7 @@ from typing import Any
 
 CHANGING = ("cognito", "sns", "ses", "sqs")
 SECONDS = 2.0
+WORKERS = 2 * (os.cpu_count() or 2)
 REQUEST = "save-all"
 
 
@@ -23,8 +24,30 @@ def main() -> None:
     from ministack import app
     from ministack.core import persistence
 
+    _share_workers()
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
+
+
+def _share_workers() -> None:
+    """Let calls beyond `WORKERS` of a function wait for a free process instead of starting theirs.
+
+    The emulator starts a process for each concurrent call. Fifty at once are a hundred cold starts
+    on two cores, and every one of them times out; Lambda has the cores. No function of ours calls
+    itself, so waiting cannot deadlock.
+    """
+    from ministack.services import lambda_svc
+
+    acquire = lambda_svc.acquire_worker
+
+    def acquire_or_wait(*args: Any, **options: Any) -> Any:
+        while True:
+            worker, reason = acquire(*args, max_concurrency=WORKERS, **options)
+            if reason != "func_cap":
+                return worker, reason
+            time.sleep(0.002)
+
+    lambda_svc.acquire_worker = acquire_or_wait
 
 
 def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not of a library

@@ -17,7 +17,6 @@ from typing import Any
 from local.config import HOST
 from local.progress import LocalError
 
-
 _ours: list[subprocess.Popen[bytes]] = []
 """Kept so that they are not reported as forgotten: they are meant to outlive us."""
 
@@ -53,7 +52,7 @@ class Server:
             if _known(self.pid_file).get("made_from") == self.made_from:
                 return False
             stop(self.pid_file)
-        if is_taken(self.port):
+        if not self._gets_port():
             raise LocalError(
                 f"port {self.port} for {self.name} is in use by another program; "
                 f"choose another: {self.port_setting}={self.port + 1} make run"
@@ -74,6 +73,15 @@ class Server:
         started = _start_time(process.pid)
         known = {"pid": process.pid, "started": started, "made_from": self.made_from}
         self.pid_file.write_text(json.dumps(known))
+        return True
+
+    def _gets_port(self) -> bool:
+        """Whether the port is free, or becomes so as a server of ours that was killed goes away."""
+        ends_at = time.monotonic() + (5.0 if self.pid_file.exists() else 0.0)
+        while is_taken(self.port):
+            if time.monotonic() >= ends_at:
+                return False
+            time.sleep(0.05)
         return True
 
     def wait_ready(self, seconds: float = 60.0) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import platform
@@ -17,6 +18,8 @@ from pymongo.errors import OperationFailure, PyMongoError
 from local.config import ADMIN, HOST, REGION, ROOT, TOOLS, Config
 from local.processes import Server
 from local.progress import LocalError
+
+EMULATOR = ROOT / "local" / "emulator_process.py"
 
 
 def mongod(config: Config) -> Server:
@@ -68,19 +71,21 @@ def emulator(config: Config) -> Server:
         name="emulator",
         argv=[
             str(TOOLS / "venvs" / "emulator" / "bin" / "python"),
-            str(ROOT / "local" / "emulator_process.py"),
+            str(EMULATOR),
         ],
         port=config.api_port,
         port_setting="API_PORT",
         home=home,
         is_ready=lambda: _is_healthy(config),
-        made_from=(TOOLS / "venvs" / "emulator" / "made-from").read_text(),
+        made_from=_source_of_emulator(),
         env={
             **ADMIN,
             "BIND_HOST": HOST,
             "GATEWAY_PORT": str(config.api_port),
             "MINISTACK_REGION": REGION,
             "AUTH": "true",  # functions run as their roles: the template's policies are tested
+            "MINISTACK_WORKER_THREADS": "512",  # calls that wait for a process hold a thread
+            "LAMBDA_WARM_TTL_SECONDS": "3600",
             "IOT_MTLS_ENABLED": "0",  # else it listens on all addresses
             "PERSIST_STATE": "1",
             "S3_PERSIST": "1",
@@ -92,6 +97,11 @@ def emulator(config: Config) -> Server:
             "PYTHONDONTWRITEBYTECODE": "",
         },
     )
+
+
+def _source_of_emulator() -> str:
+    pins = (TOOLS / "venvs" / "emulator" / "made-from").read_text()
+    return pins + hashlib.sha256(EMULATOR.read_bytes()).hexdigest()
 
 
 def _program(setting: str, package: str, path: str) -> str:

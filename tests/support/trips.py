@@ -65,7 +65,7 @@ class _CountingConnection(Connection):
 
     def send_packed_command(self, *args: Any, **kwargs: Any) -> Any:
         self._sent_at = time.perf_counter()
-        return super().send_packed_command(*args, **kwargs)
+        return super().send_packed_command(*args, **kwargs)  # type: ignore[no-untyped-call]  # redis-py's
 
     def read_response(self, *args: Any, **kwargs: Any) -> Any:
         answer = super().read_response(*args, **kwargs)

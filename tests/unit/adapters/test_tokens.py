@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -92,8 +92,8 @@ class Provider:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
-    yield Provider(tmp_path)
+def provider(tmp_path: Path) -> Provider:
+    return Provider(tmp_path)
 
 
 def claims(**changes: Any) -> Claims:
@@ -225,7 +225,6 @@ def test_role_is_the_strongest_of_the_groups(provider: Provider, given: Claims, 
         pytest.param({"iss": ISSUER + "/"}, id="issuer with more"),
         pytest.param({"iss": ISSUER[:-1]}, id="issuer with less"),
         pytest.param({"iss": ISSUER.upper()}, id="issuer in capitals"),
-        pytest.param({"iss": [ISSUER]}, id="issuer in a list"),
         pytest.param({"client_id": "other"}, id="other client"),
         pytest.param({"client_id": AUDIENCE + "2"}, id="client with more"),
         pytest.param({"client_id": None}, id="no audience"),
@@ -389,8 +388,8 @@ def test_token_with_a_strange_header_is_refused(provider: Provider, header: Any)
         provider.accepts(raw_token(header, claims(), b"signature"))
 
 
-@pytest.mark.parametrize("claimed", [[], "x", 5, None])
-def test_signed_token_that_claims_no_object_is_refused(provider: Provider, claimed: Any) -> None:
+@pytest.mark.parametrize("claimed", [[], "x", 5, None, claims(iss=[ISSUER])])
+def test_signed_token_of_strange_claims_is_refused(provider: Provider, claimed: Any) -> None:
     text = signed(
         {"alg": "RS256", "typ": "JWT", "kid": "rsa-1"},
         claimed,

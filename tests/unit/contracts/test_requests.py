@@ -100,7 +100,7 @@ def test_six_ascii_digits_are_a_code(code: str) -> None:
         pytest.param(None, id="null"),
         pytest.param(["123456"], id="a list"),
         pytest.param({"$ne": ""}, id="an operator"),
-        pytest.param("１２３４５６", id="full width"),  # noqa: RUF001  # these very digits
+        pytest.param("１２３４５６", id="full width"),  # these very digits
         pytest.param("١٢٣٤٥٦", id="Arabic"),
         pytest.param("१२३४५६", id="Devanagari"),
         pytest.param("12345²", id="superscript"),
@@ -175,7 +175,7 @@ def test_query_is_read() -> None:
             ("limit", text)
             for text in (
                 *("0", "-1", "101", "abc", "1_000", "²", "1.0", "", " 5", "5 ", "+5", "0x5", "1e1"),
-                *("٥", "５", "true", "null", "9" * 10, "9" * 5_000),  # noqa: RUF001  # that digit
+                *("٥", "５", "true", "null", "9" * 10, "9" * 5_000),  # that digit
             )
         ),
         *(("page", text) for text in ("0", "-1", "10001", "1.5", "first", "9" * 5_000)),
@@ -183,7 +183,7 @@ def test_query_is_read() -> None:
             ("date", text)
             for text in (
                 *("2025-02-29", "2026-W09-1", "20260101", "2026-1-1", "2026-13-01", "tomorrow"),
-                *("2026-01-01T00:00:00Z", "", "２026-01-01", "2026-01-01\n"),  # noqa: RUF001
+                *("2026-01-01T00:00:00Z", "", "２026-01-01", "2026-01-01\n"),
             )
         ),
         *(
@@ -193,7 +193,7 @@ def test_query_is_read() -> None:
                 *("2026-03-03T09:00:00", "2026-03-03", "2026-03-03T09:00:00 02:00", "now", ""),
                 *("2026-03-03 09:00:00Z", "1772528400", "2026-02-30T09:00:00Z"),
                 *("2026-03-03T25:00:00Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-                *("2026-03-03T09:00:00Z" + "0" * 100, "２026-03-03T09:00:00Z"),  # noqa: RUF001
+                *("2026-03-03T09:00:00Z" + "0" * 100, "２026-03-03T09:00:00Z"),
             )
         ),
         ("cursor", "x" * 513),

@@ -269,17 +269,48 @@ def test_last_wrong_code_says_that_none_are_left() -> None:
     assert refused.value.attempts_remaining == 0
 
 
-def test_right_code_after_the_last_try_is_locked_out_and_never_made() -> None:
+def test_right_code_after_the_last_try_is_locked_out_until_the_hold_is_over() -> None:
     world = World()
     world.fail(POLICY.max_tries)
-    world.maker.calls.clear()
+
+    with pytest.raises(OtpLocked) as refused:
+        world.verify()
+
+    assert refused.value.retry_after_seconds == 300
+    assert world.slot.status is SlotStatus.RESERVED
+    assert world.ledger.bookings == {}
+
+
+def test_call_past_the_last_is_locked_out_before_any_comparison() -> None:
+    world = World()
+    world.codes.tries[ALICE, ATTEMPT] = POLICY.max_calls
 
     with pytest.raises(OtpLocked) as refused:
         world.verify()
 
     assert refused.value.retry_after_seconds == 240
     assert world.maker.calls == []
-    assert world.slot.status is SlotStatus.RESERVED
+    assert world.slots.calls == []
+
+
+def test_right_code_is_answered_however_often_it_was_called_before() -> None:
+    world = World()
+    world.codes.tries[ALICE, ATTEMPT] = POLICY.max_calls - 1
+
+    confirmed = world.verify()
+
+    assert confirmed.is_new
+
+
+def test_wrong_codes_past_the_last_try_all_get_the_same_answer() -> None:
+    world = World()
+    world.fail(POLICY.max_tries)
+
+    for _ in range(POLICY.max_tries):
+        with pytest.raises(OtpLocked):
+            world.verify(WRONG)
+
+    assert world.tries_in_slot == POLICY.max_tries + 1
 
 
 def test_right_and_wrong_code_get_the_same_answer_once_locked() -> None:

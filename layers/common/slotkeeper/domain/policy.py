@@ -13,6 +13,9 @@ class BookingPolicy:
     resend_wait: timedelta = timedelta(seconds=30)
     max_tries: int = 5
     max_resends: int = 3
+    max_calls: int = 50
+    """Verify calls of one attempt after which Redis alone refuses. Many more than tries: calls with
+    the right code, however many at once, are all answered; MongoDB counts the wrong ones."""
     max_live_holds: int = 3
     max_failures_per_user: int = 20
     failure_window: timedelta = timedelta(hours=1)

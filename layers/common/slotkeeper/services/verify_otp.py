@@ -56,6 +56,9 @@ def verify_otp(
     entry follow from it and are completed by the sweep if this function dies. A repeated call
     answers the same booking.
 
+    Whether a code fits is told only by a conditional update that counts: right codes while tries
+    are left, wrong ones up to the limit. So no number of parallel guesses gets a further answer.
+
     Raises:
         NotFound: not this patient's attempt.
         OtpInvalid, OtpLocked: wrong code, or too many of them.
@@ -73,7 +76,7 @@ def verify_otp(
             return _recorded(attempt, ledger)
     elif tried.failures >= policy.max_failures_per_user:
         raise OtpLocked(retry_after_seconds=tried.failures_lapse_in)
-    elif tried.number > policy.max_tries:
+    elif tried.number > policy.max_calls:
         raise OtpLocked(retry_after_seconds=tried.record_lapses_in)
     elif hmac.compare_digest(maker.code(record), code):
         decision = slots.confirm(

@@ -1,0 +1,68 @@
+"""The deployed stack, and people who use it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+from redis import Redis
+
+from local import identity
+from local.api import Patient
+from local.config import Config
+from tests.support import servers
+
+NewPatient = Callable[[], Patient]
+NextSlot = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def stack(system: Config) -> dict[str, Any]:
+    return servers.start_all(system)
+
+
+@pytest.fixture(scope="session")
+def new_patient(system: Config, stack: dict[str, Any]) -> NewPatient:
+    def make() -> Patient:
+        [person] = identity.sign_in(system, [identity.anybody("patient")])
+        return Patient(stack["api_url"], system, person.token, person.phone)
+
+    return make
+
+
+@pytest.fixture
+def alice(new_patient: NewPatient) -> Patient:
+    return new_patient()
+
+
+@pytest.fixture
+def bob(new_patient: NewPatient) -> Patient:
+    return new_patient()
+
+
+@pytest.fixture(scope="session")
+def next_slot(new_patient: NewPatient, stack: dict[str, Any]) -> NextSlot:
+    """A free slot that no other test has been given."""
+    free = [
+        slot["id"]
+        for doctor in stack["doctors"][1:]
+        for slot in new_patient().free_slots(doctor, limit=100)
+    ]
+    taken = itertools.cycle(free)
+    return lambda: next(taken)
+
+
+@pytest.fixture(scope="session")
+def deployed_mongo(stack: dict[str, Any]) -> Iterator[Database[dict[str, Any]]]:
+    with MongoClient[dict[str, Any]](stack["mongo_uri"], tz_aware=True) as client:
+        yield client.get_default_database()
+
+
+@pytest.fixture(scope="session")
+def deployed_redis(stack: dict[str, Any]) -> Iterator[Redis]:
+    with Redis.from_url(stack["redis_url"], decode_responses=True) as client:
+        yield client

@@ -1,0 +1,510 @@
+"""What template.yaml and samconfig.toml promise, read as data."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from slotkeeper.contracts.http import problem
+from slotkeeper.domain import errors
+from slotkeeper.domain.errors import AppointmentError
+from slotkeeper.entrypoints.http import STATUS
+from slotkeeper.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+Node = dict[str, Any]  # Any: a template is free YAML
+
+FUNCTION = "AWS::Serverless::Function"
+LOG_GROUP = "AWS::Logs::LogGroup"
+QUEUE = "AWS::SQS::Queue"
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose tags are CloudFormation's: `!Ref x` is {"Ref": "x"}, `!Sub x` {"Fn::Sub": "x"}."""
+
+
+def _tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> Node:
+    value: Any
+    match node:
+        case yaml.ScalarNode():
+            value = loader.construct_scalar(node)
+        case yaml.SequenceNode():
+            value = loader.construct_sequence(node, deep=True)
+        case _:
+            assert isinstance(node, yaml.MappingNode)
+            value = loader.construct_mapping(node, deep=True)
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".")
+    return {suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+TEMPLATE: Node = yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)  # noqa: S506  # a SafeLoader
+RESOURCES: Node = TEMPLATE["Resources"]
+GLOBALS: Node = TEMPLATE["Globals"]["Function"]
+SAMCONFIG = tomllib.loads((ROOT / "samconfig.toml").read_text())
+FOLDERS = sorted(folder.parent.name for folder in ROOT.glob("functions/*/app.py"))
+
+
+def of_type(type_: str) -> dict[str, Node]:
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in RESOURCES.items()
+        if resource["Type"] == type_
+    }
+
+
+FUNCTIONS = of_type(FUNCTION)
+QUEUES = of_type(QUEUE)
+
+
+def handler_of(function: Node) -> str:
+    return str(function.get("Handler", GLOBALS["Handler"]))
+
+
+def timeout_of(function: Node) -> int:
+    return int(function["Timeout"] if "Timeout" in function else GLOBALS["Timeout"])
+
+
+def folder_of(function: Node) -> str:
+    return str(function["CodeUri"]).removeprefix("functions/").rstrip("/")
+
+
+def events_of(function: Node, *types: str) -> list[Node]:
+    found = function.get("Events", {}).values()
+    return [event["Properties"] for event in found if event["Type"] in types]
+
+
+def routes() -> Iterator[tuple[str, str, str]]:
+    """Folder, method and path of every HTTP event."""
+    for function in FUNCTIONS.values():
+        for event in events_of(function, "Api", "HttpApi"):
+            yield folder_of(function), event["Method"], event["Path"]
+
+
+def statements() -> Iterator[tuple[str, Node]]:
+    """Every policy statement with its function."""
+    for name, function in FUNCTIONS.items():
+        for policy in function.get("Policies", []):
+            assert isinstance(policy, dict), f"{name}: {policy} is not a statement of its own"
+            for statement in policy["Statement"]:
+                yield name, statement
+
+
+def many(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def walk(node: Any) -> Iterator[Any]:
+    """This node and all within it."""
+    yield node
+    if isinstance(node, Mapping):
+        for value in node.values():
+            yield from walk(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from walk(value)
+
+
+def names_referred_to() -> set[str]:
+    """Everything that a Ref, GetAtt or Sub in the template names."""
+    names = set()
+    for node in walk({name: TEMPLATE[name] for name in ("Globals", "Resources", "Outputs")}):
+        if not isinstance(node, Mapping):
+            continue
+        if "Ref" in node:
+            names.add(node["Ref"])
+        if "Fn::GetAtt" in node:
+            names.add(node["Fn::GetAtt"][0])
+        for text in many(node.get("Fn::Sub", [])):
+            if isinstance(text, str):
+                names |= {name.partition(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
+    return names
+
+
+# --- functions ------------------------------------------------------------------------------------
+
+
+def test_every_folder_is_one_function() -> None:
+    assert sorted(folder_of(function) for function in FUNCTIONS.values()) == FOLDERS
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_is_named_after_its_folder(name: str) -> None:
+    folder = folder_of(FUNCTIONS[name])
+
+    assert name == "".join(word.title() for word in folder.split("_")) + "Function"
+    assert FUNCTIONS[name]["FunctionName"] == {
+        "Fn::Sub": "${AWS::StackName}-" + folder.replace("_", "-")
+    }
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_handler_is_in_its_folder(name: str) -> None:
+    module, _, attribute = handler_of(FUNCTIONS[name]).partition(".")
+
+    source = (ROOT / "functions" / folder_of(FUNCTIONS[name]) / f"{module}.py").read_text()
+
+    assert re.search(rf"^def {attribute}\(event: .*, context: .*\)", source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_has_a_log_group_with_retention(name: str) -> None:
+    group = name.removesuffix("Function") + "LogGroup"
+
+    assert FUNCTIONS[name]["LoggingConfig"]["LogGroup"] == {"Ref": group}
+    assert of_type(LOG_GROUP)[group]["RetentionInDays"]
+
+
+def test_logs_are_json() -> None:
+    assert GLOBALS["LoggingConfig"]["LogFormat"] == "JSON"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_has_a_timeout_within_its_triggers(name: str) -> None:
+    function = FUNCTIONS[name]
+
+    timeout = timeout_of(function)
+
+    if events_of(function, "Api"):
+        assert timeout <= 29  # the gateway waits no longer
+    if events_of(function, "ScheduleV2"):
+        assert timeout < 60  # over before the next minute's begins
+
+
+def test_every_function_has_the_common_layer() -> None:
+    assert GLOBALS["Layers"] == [{"Ref": "CommonLayer"}]
+
+
+def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:
+    with_it = {
+        name
+        for name, function in FUNCTIONS.items()
+        if {"Ref": "AuthLayer"} in many(function.get("Layers", []))
+    }
+
+    assert with_it == {"AuthorizeFunction"}
+
+
+# --- HTTP -----------------------------------------------------------------------------------------
+
+
+def routes_in_code() -> set[tuple[str, str, str]]:
+    found = set()
+    for folder in FOLDERS:
+        source = (ROOT / "functions" / folder / "app.py").read_text()
+        for method, path in re.findall(r'^@app\.(\w+)\("([^"]+)"\)', source, re.MULTILINE):
+            found.add((folder, method.upper(), re.sub(r"<_?(\w+)>", r"{\1}", path)))
+    return found
+
+
+def test_every_route_of_a_handler_is_in_the_template_and_the_other_way_round() -> None:
+    assert set(routes()) == routes_in_code()
+
+
+def test_no_route_is_two_functions() -> None:
+    found = [(method, path) for _, method, path in routes()]
+
+    assert len(found) == len(set(found))
+
+
+def test_every_route_names_its_method() -> None:
+    methods = {method.upper() for _, method, _ in routes()}
+
+    assert methods <= {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+
+def test_a_variable_has_one_name_at_its_place_in_the_path() -> None:
+    names: dict[str, set[str]] = {}
+    for _, _, path in routes():
+        parts = path.strip("/").split("/")
+        for place, part in enumerate(parts):
+            if part.startswith("{"):
+                names.setdefault("/".join(parts[:place]), set()).add(part)
+
+    assert {before: found for before, found in names.items() if len(found) > 1} == {}
+
+
+def test_every_route_but_health_needs_the_authorizer() -> None:
+    auth = RESOURCES["Api"]["Properties"]["Auth"]
+    open_ = {
+        event["Path"]
+        for function in FUNCTIONS.values()
+        for event in events_of(function, "Api")
+        if event.get("Auth", {}).get("Authorizer") == "NONE"
+    }
+
+    assert auth["DefaultAuthorizer"] in auth["Authorizers"]
+    assert open_ == {"/health"}
+
+
+def test_authorizers_answer_is_not_cached() -> None:
+    [authorizer] = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"].values()
+
+    assert authorizer["FunctionPayloadType"] == "REQUEST"
+    assert authorizer["Identity"]["ReauthorizeEvery"] == 0
+
+
+GATEWAY_RESPONSES: Node = RESOURCES["Api"]["Properties"]["GatewayResponses"]
+BY_CODE: dict[str, type[AppointmentError]] = {error.code: error for error in STATUS}
+
+
+@pytest.mark.parametrize("name", GATEWAY_RESPONSES)
+def test_what_the_gateway_refuses_is_the_same_problem_as_ours(name: str) -> None:
+    response = GATEWAY_RESPONSES[name]
+
+    document = json.loads(response["ResponseTemplates"]["application/json"])
+
+    error = BY_CODE[document["code"]]
+    assert document == problem(
+        status=STATUS[error],
+        code=error.code,
+        detail=error.detail,
+        request_id="$context.requestId",
+        more={},
+    )
+    assert response["StatusCode"] == document["status"]
+
+
+@pytest.mark.parametrize("name", GATEWAY_RESPONSES)
+def test_what_the_gateway_refuses_has_the_headers_of_a_problem(name: str) -> None:
+    response = GATEWAY_RESPONSES[name]
+    headers = response["ResponseParameters"]["Headers"]
+
+    assert headers["Content-Type"] == "'application/problem+json'"
+    assert headers["X-Request-Id"] == "context.requestId"
+    if response["StatusCode"] in {429, 503}:
+        assert re.fullmatch(r"'[1-9]\d*'", headers["Retry-After"])
+
+
+def test_gateway_asks_for_as_much_patience_as_we_do() -> None:
+    headers = GATEWAY_RESPONSES["DEFAULT_5XX"]["ResponseParameters"]["Headers"]
+
+    assert headers["Retry-After"] == f"'{errors.Unavailable.retry_after_seconds}'"
+
+
+# --- queues, schedules ----------------------------------------------------------------------------
+
+
+def consumers() -> list[tuple[str, Node, Node]]:
+    """Queue, function and event of everything that reads a queue."""
+    return [
+        (event["Queue"]["Fn::GetAtt"][0], function, event)
+        for function in FUNCTIONS.values()
+        for event in events_of(function, "SQS")
+    ]
+
+
+def test_there_is_a_consumer() -> None:
+    assert [queue for queue, _, _ in consumers()] == ["NotificationQueue"]
+
+
+@pytest.mark.parametrize(("queue", "function", "event"), consumers())
+def test_message_is_hidden_for_six_times_its_consumers_timeout(
+    queue: str, function: Node, event: Node
+) -> None:
+    assert QUEUES[queue]["VisibilityTimeout"] >= 6 * timeout_of(function)
+
+
+@pytest.mark.parametrize(("queue", "function", "event"), consumers())
+def test_message_that_keeps_failing_is_set_aside(queue: str, function: Node, event: Node) -> None:
+    redrive = QUEUES[queue]["RedrivePolicy"]
+    [aside, _] = redrive["deadLetterTargetArn"]["Fn::GetAtt"]
+
+    assert 3 <= redrive["maxReceiveCount"] <= 10
+    assert QUEUES[aside]["MessageRetentionPeriod"] > QUEUES[queue]["MessageRetentionPeriod"]
+
+
+@pytest.mark.parametrize(("queue", "function", "event"), consumers())
+def test_consumer_answers_each_message_by_itself(queue: str, function: Node, event: Node) -> None:
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_queue_is_encrypted(name: str) -> None:
+    assert QUEUES[name]["SqsManagedSseEnabled"] is True
+
+
+@pytest.mark.parametrize("folder", ["expire_locks", "relay_outbox"])
+def test_sweep_runs_every_minute_and_what_fails_is_set_aside(folder: str) -> None:
+    [function] = [found for found in FUNCTIONS.values() if folder_of(found) == folder]
+    [schedule] = events_of(function, "ScheduleV2")
+
+    assert schedule["ScheduleExpression"] == "rate(1 minute)"
+    [aside, _] = schedule["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]
+    assert aside in QUEUES
+
+
+# --- permissions ----------------------------------------------------------------------------------
+
+
+def test_no_function_shares_a_role() -> None:
+    assert not [name for name, function in FUNCTIONS.items() if "Role" in function]
+    assert "Role" not in GLOBALS
+    assert "Policies" not in GLOBALS
+
+
+def test_no_action_is_a_wildcard() -> None:
+    actions = [action for _, statement in statements() for action in many(statement["Action"])]
+
+    assert actions
+    assert [action for action in actions if "*" in action] == []
+
+
+def test_no_resource_is_everything_but_for_sms() -> None:
+    broad = {
+        (name, *many(statement["Action"]))
+        for name, statement in statements()
+        if statement["Effect"] == "Allow" and "*" in many(statement["Resource"])
+    }
+
+    assert broad == {("SendNotificationFunction", "sns:Publish")}
+
+
+def test_nobody_may_publish_to_a_topic() -> None:
+    denied = [
+        statement["Resource"]
+        for name, statement in statements()
+        if statement["Effect"] == "Deny" and statement["Action"] == "sns:Publish"
+    ]
+
+    assert denied == [{"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}]
+
+
+def test_no_statement_is_of_another_kind() -> None:
+    kinds = {key for _, statement in statements() for key in statement}
+
+    assert kinds == {"Effect", "Action", "Resource"}
+
+
+NEEDED_BY_VARIABLE = {
+    "NOTIFICATION_QUEUE_URL": {
+        "sqs:SendMessage",
+        "sqs:SendMessageBatch",  # no action of IAM; the emulator asks for it
+        "sqs:GetQueueAttributes",
+    },
+    "OTP_SECRET_ID": {"secretsmanager:GetSecretValue"},
+    "RELAY_FUNCTION_NAME": {"lambda:InvokeFunction"},
+    "EMAIL_FROM": {"ses:SendEmail"},
+    "SMS_PROVIDER": {"sns:Publish"},
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_may_do_what_its_settings_are_for_and_no_more(name: str) -> None:
+    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    allowed = {
+        action
+        for owner, statement in statements()
+        if owner == name and statement["Effect"] == "Allow"
+        for action in many(statement["Action"])
+    }
+
+    for variable, needed in NEEDED_BY_VARIABLE.items():
+        assert bool(allowed & needed) == (variable in given), variable
+    assert allowed <= set().union(*NEEDED_BY_VARIABLE.values())
+
+
+# --- settings and parameters ----------------------------------------------------------------------
+
+
+def variables() -> set[str]:
+    return {
+        name
+        for owner in (GLOBALS, *FUNCTIONS.values())
+        for name in owner.get("Environment", {}).get("Variables", {})
+    }
+
+
+def test_every_variable_is_a_setting() -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+
+    assert {name for name in variables() if not name.startswith("POWERTOOLS_")} == settings
+
+
+def test_every_parameter_is_used() -> None:
+    assert set(TEMPLATE["Parameters"]) - names_referred_to() == set()
+
+
+def test_every_name_referred_to_is_there() -> None:
+    known = {*TEMPLATE["Parameters"], *RESOURCES}
+    unknown = {name for name in names_referred_to() if not name.startswith("AWS")} - known
+
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("name", TEMPLATE["Parameters"])
+def test_parameters_default_is_the_settings_own(name: str) -> None:
+    field = Settings.model_fields.get(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    parameter = TEMPLATE["Parameters"][name]
+    if field is None or "Default" not in parameter:
+        return
+
+    default = field.default
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+
+    assert str(parameter["Default"]) == text
+
+
+@pytest.mark.parametrize("name", ["MongoUri", "RedisUrl"])
+def test_parameter_that_may_hold_a_password_is_not_shown(name: str) -> None:
+    assert TEMPLATE["Parameters"][name]["NoEcho"] is True
+    assert "Default" not in TEMPLATE["Parameters"][name]
+
+
+def test_least_values_let_the_rules_work() -> None:
+    parameters = TEMPLATE["Parameters"]
+
+    for name in ("HoldSeconds", "OtpSeconds", "OtpMaxTries", "MaxLiveHolds"):
+        assert parameters[name]["MinValue"] >= 1, name
+
+
+# --- environments ---------------------------------------------------------------------------------
+
+
+def overrides(environment: str) -> dict[str, str]:
+    deploy = SAMCONFIG[environment].get("deploy", {}).get("parameters", {})
+    return dict(pair.split("=", 1) for pair in deploy.get("parameter_overrides", "").split())
+
+
+def test_there_is_an_environment_for_each_purpose() -> None:
+    assert {"local", "dev", "staging", "prod"} <= set(SAMCONFIG)
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_environment_deploys_to_a_stack_of_its_own(environment: str) -> None:
+    deploy = SAMCONFIG[environment]["deploy"]["parameters"]
+
+    assert deploy["stack_name"] == f"slotkeeper-{environment}"
+    assert overrides(environment)["Environment"] == environment
+
+
+@pytest.mark.parametrize("environment", ["local", "dev", "staging", "prod"])
+def test_environment_sets_only_what_the_template_knows(environment: str) -> None:
+    for command in SAMCONFIG[environment].values():
+        given = command["parameters"].get("parameter_overrides", "").split()
+
+        assert {pair.split("=")[0] for pair in given} <= set(TEMPLATE["Parameters"])
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_environment_holds_no_server_and_no_secret(environment: str) -> None:
+    assert not {"MongoUri", "RedisUrl"} & set(overrides(environment))
+
+
+def test_times_are_the_contracts_in_production_and_shorter_in_staging() -> None:
+    assert not [name for name in overrides("prod") if name.endswith("Seconds")]
+    assert int(overrides("staging")["HoldSeconds"]) < 300
+    assert int(overrides("staging")["OtpSeconds"]) < 300
+
+
+def test_a_person_confirms_what_goes_to_production() -> None:
+    assert SAMCONFIG["prod"]["deploy"]["parameters"]["confirm_changeset"] is True

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.settings import from_environment
+
+LEAST = {"ENVIRONMENT": "test"}
+
+
+def test_defaults_are_the_contracts() -> None:
+    policy = from_environment(LEAST).policy
+
+    assert policy.hold == timedelta(minutes=5)
+    assert policy.code_lifetime == timedelta(minutes=5)
+    assert policy.max_tries == 5
+    assert policy.max_resends == 3
+    assert policy.max_live_holds == 3
+
+
+def test_defaults_are_the_policys_own() -> None:
+    assert from_environment(LEAST).policy == BookingPolicy()
+
+
+def test_every_rule_can_be_set() -> None:
+    policy = from_environment(
+        {
+            **LEAST,
+            "HOLD_SECONDS": "10",
+            "OTP_SECONDS": "9",
+            "OTP_RESEND_WAIT_SECONDS": "1",
+            "OTP_MAX_TRIES": "2",
+            "OTP_MAX_RESENDS": "1",
+            "OTP_MAX_FAILURES": "7",
+            "OTP_FAILURE_WINDOW_SECONDS": "60",
+            "MAX_LIVE_HOLDS": "4",
+        }
+    ).policy
+
+    assert policy == BookingPolicy(
+        hold=timedelta(seconds=10),
+        code_lifetime=timedelta(seconds=9),
+        resend_wait=timedelta(seconds=1),
+        max_tries=2,
+        max_resends=1,
+        max_failures_per_user=7,
+        failure_window=timedelta(minutes=1),
+        max_live_holds=4,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("ENVIRONMENT", text) for text in ("", "Prod", "1st", "a:b", "a b", "x" * 33, "prod\n")),
+        *(("HOLD_SECONDS", text) for text in ("", "-1", "five", "1.5", "86401", "NaN", "1e999")),
+        ("OTP_SECONDS", "5m"),
+        ("OTP_MAX_TRIES", "-1"),
+        ("OTP_MAX_TRIES", "1001"),
+        ("OTP_MAX_RESENDS", "many"),
+        ("MAX_LIVE_HOLDS", "true"),
+        ("SMS_PROVIDER", "twilio"),
+        ("SMS_PROVIDER", "SNS"),
+        ("SMS_FALLBACK_TO_EMAIL", "perhaps"),
+        ("SMS_FALLBACK_TO_EMAIL", ""),
+    ],
+)
+def test_bad_value_refuses_to_start(name: str, value: str) -> None:
+    with pytest.raises(ValidationError):
+        from_environment({**LEAST, name: value})
+
+
+@pytest.mark.parametrize("name", ["HOLD_SECONDS", "OTP_SECONDS", "OTP_MAX_TRIES", "MAX_LIVE_HOLDS"])
+def test_rule_of_nothing_at_all_refuses_to_start(name: str) -> None:
+    with pytest.raises(ValidationError):
+        from_environment({**LEAST, name: "0"})
+
+
+def test_no_environment_refuses_to_start() -> None:
+    with pytest.raises(ValidationError):
+        from_environment({})
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("false", False)])
+def test_fallback_is_read_as_the_template_gives_it(text: str, value: bool) -> None:
+    settings = from_environment({**LEAST, "SMS_FALLBACK_TO_EMAIL": text})
+
+    assert settings.sms_fallback_to_email is value
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    settings = from_environment({**LEAST, "PATH": "/bin", "AWS_REGION": "x", "hold_seconds": "1"})
+
+    assert settings.hold_seconds == 300
+
+
+def test_settings_do_not_show_their_secrets() -> None:
+    settings = from_environment(
+        {
+            **LEAST,
+            "MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper",
+            "REDIS_URL": "rediss://:secret-4711@cache",
+        }
+    )
+
+    assert "4711" not in repr(settings)
+
+
+def test_refusal_to_start_does_not_show_secrets() -> None:
+    with pytest.raises(ValidationError) as refused:
+        from_environment({"MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper"})
+
+    assert "4711" not in str(refused.value)
