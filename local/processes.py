@@ -33,7 +33,8 @@ class Server:
     is_ready: Callable[[], bool]
     env: Mapping[str, str] = field(default_factory=dict)
     made_from: str = ""
-    """What the program was installed from: one that runs from something older is restarted."""
+    """What it was installed from. A server that runs from something else, or otherwise (another
+    port), is restarted."""
 
     @property
     def log(self) -> Path:
@@ -49,7 +50,8 @@ class Server:
     def start(self) -> bool:
         """Start it unless it runs; whether it was started. Raises LocalError: the port is busy."""
         if self.is_running():
-            if _known(self.pid_file).get("made_from") == self.made_from:
+            known = _known(self.pid_file)
+            if (known.get("argv"), known.get("made_from")) == (list(self.argv), self.made_from):
                 return False
             stop(self.pid_file)
         if not self._gets_port():
@@ -71,8 +73,9 @@ class Server:
             )
         _ours.append(process)
         started = _start_time(process.pid)
-        known = {"pid": process.pid, "started": started, "made_from": self.made_from}
-        self.pid_file.write_text(json.dumps(known))
+        known = {"pid": process.pid, "started": started}
+        made = {"argv": list(self.argv), "made_from": self.made_from}
+        self.pid_file.write_text(json.dumps(known | made))
         return True
 
     def _gets_port(self) -> bool:

@@ -130,7 +130,9 @@ def _is_primary(config: Config) -> bool:
 
 
 def _initiate(client: pymongo.MongoClient[dict[str, Any]], host: str) -> None:
-    alone = {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
+    # Alone in its set, it need not wait ten seconds for others before it elects itself.
+    settings = {"electionTimeoutMillis": 500}
+    alone = {"_id": "rs0", "members": [{"_id": 0, "host": host}], "settings": settings}
     try:
         current = client.admin.command("replSetGetConfig")["config"]
     except OperationFailure:

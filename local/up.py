@@ -73,9 +73,7 @@ A doctor's free slots:
 
 def _up(config: Config, started: list[Server]) -> dict[str, Any]:
     all_servers = [servers.mongod(config), servers.valkey(config), servers.emulator(config)]
-    for server in all_servers:
-        if server.start():
-            started.append(server)
+    started.extend(server for server in all_servers if server.start())
     with ThreadPoolExecutor() as pool:
         built = pool.submit(deploy.build, config)
         for server in all_servers:

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -131,6 +132,8 @@ def test_a_killed_server_comes_back_with_every_booking(
     server: Server = getattr(servers, killed)(system)
     pid = json.loads(server.pid_file.read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
+    while server.is_running():
+        time.sleep(0.01)
 
     again = up(system)
 

@@ -59,6 +59,7 @@ def test_cursor_of_another_query_is_refused() -> None:
         "a",
         "====",
         CURSOR + "\n",
+        CURSOR[:8] + "!!!!" + CURSOR[8:],
         " " + CURSOR,
         "é" + CURSOR,
         "\ud800",
