@@ -17,7 +17,8 @@ ADMIN: Mapping[str, str] = {"userId": "root", "role": "admin", "principalId": "r
 REFUSED: Mapping[str, str] = {"refusal": "unauthenticated", "principalId": "anonymous"}
 UNAVAILABLE: Mapping[str, str] = {"refusal": "unavailable", "principalId": "anonymous"}
 
-REQUEST_ID = "8f6b3a1e-5b0c-4f0e-9a70-3f1f6f6d2a11"
+GATEWAY_REQUEST_ID = "8f6b3a1e-5b0c-4f0e-9a70-3f1f6f6d2a11"
+INVOCATION_ID = "5f0c2f6e-7d0a-4a37-8f8f-0f6f3f6d7b22"
 METHOD_ARN = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/POST/bookings"
 
 
@@ -29,7 +30,7 @@ class Context:
     function_name: str = "slotkeeper-test"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:eu-central-1:123456789012:function:slotkeeper-test"
-    aws_request_id: str = "5f0c2f6e-7d0a-4a37-8f8f-0f6f3f6d7b22"
+    aws_request_id: str = INVOCATION_ID
 
     def get_remaining_time_in_millis(self) -> int:
         return self.remaining_ms
@@ -56,7 +57,7 @@ def http_event(
     names = {name.lower() for name, _ in headers}
     if text is not None and "content-type" not in names:
         headers = [*headers, ("Content-Type", "application/json")]
-    context: Event = {"requestId": REQUEST_ID, "stage": "prod", "httpMethod": method}
+    context: Event = {"requestId": GATEWAY_REQUEST_ID, "stage": "prod", "httpMethod": method}
     if authorizer is not None:
         context["authorizer"] = dict(authorizer)
     return {
@@ -89,7 +90,7 @@ def authorizer_event(*authorizations: str, single_headers: bool = False) -> Even
         "methodArn": METHOD_ARN,
         "headers": dict(headers),
         "multiValueHeaders": None if single_headers else _many(headers),
-        "requestContext": {"requestId": REQUEST_ID},
+        "requestContext": {"requestId": GATEWAY_REQUEST_ID},
     }
 
 

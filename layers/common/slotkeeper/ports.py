@@ -126,7 +126,7 @@ class SlotStore(Protocol):
         ...
 
     def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
-        """Facts decided in slots but not yet known to be in outbox and audit log, oldest first."""
+        """Facts decided in slots but not yet known to be in outbox and audit log."""
         ...
 
     def mark_recorded(self, facts: Sequence[DomainEvent]) -> None:

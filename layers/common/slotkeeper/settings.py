@@ -13,6 +13,7 @@ from slotkeeper.domain.policy import BookingPolicy
 
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
+AtLeastOne = Field(ge=1)
 
 
 class Settings(BaseModel):
@@ -22,20 +23,20 @@ class Settings(BaseModel):
     empty default, and only they use it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     mongo_uri: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
 
-    hold_seconds: Seconds = 300
-    otp_seconds: Seconds = 300
+    hold_seconds: Annotated[Seconds, AtLeastOne] = 300
+    otp_seconds: Annotated[Seconds, AtLeastOne] = 300
     otp_resend_wait_seconds: Seconds = 30
-    otp_max_tries: Count = 5
+    otp_max_tries: Annotated[Count, AtLeastOne] = 5
     otp_max_resends: Count = 3
     otp_max_failures: Count = 20
     otp_failure_window_seconds: Seconds = 3_600
-    max_live_holds: Count = 3
+    max_live_holds: Annotated[Count, AtLeastOne] = 3
 
     otp_key_id: str = "k1"
     otp_secret_id: str = ""

@@ -177,19 +177,19 @@ def test_health_names_each_dependency(states: dict[str, bool], status: str) -> N
 
 def test_problem_has_the_contracts_members() -> None:
     document = problem(
-        status=HTTPStatus.UNPROCESSABLE_ENTITY,
-        code="otp_invalid",
-        detail="That is not the code we sent.",
+        status=HTTPStatus.CONFLICT,
+        code="slot_held",
+        detail="Another patient is holding this slot.",
         request_id="r-1",
-        more={"attemptsRemaining": 4},
+        more={"more": 4},
     )
 
     assert document == {
-        "type": "urn:slotkeeper:problem:otp_invalid",
-        "title": HTTPStatus.UNPROCESSABLE_ENTITY.phrase,
-        "status": 422,
-        "code": "otp_invalid",
-        "detail": "That is not the code we sent.",
+        "type": "urn:slotkeeper:problem:slot_held",
+        "title": "Conflict",
+        "status": 409,
+        "code": "slot_held",
+        "detail": "Another patient is holding this slot.",
         "requestId": "r-1",
-        "attemptsRemaining": 4,
+        "more": 4,
     }

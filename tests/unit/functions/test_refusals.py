@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ from functions.resend_otp.app import lambda_handler as resend_otp
 from functions.verify_otp.app import lambda_handler as verify_otp
 from tests.support.aws_events import (
     ADMIN,
+    INVOCATION_ID,
     REFUSED,
-    REQUEST_ID,
     STAFF,
     UNAVAILABLE,
     Context,
@@ -94,12 +93,12 @@ def assert_problem(answer: Mapping[str, Any], status: int, code: str) -> dict[st
     assert problem["code"] == code
     assert problem["status"] == status
     assert problem["type"] == f"urn:slotkeeper:problem:{code}"
-    assert problem["title"] == HTTPStatus(status).phrase
+    assert problem["title"]
     assert problem["detail"]
-    assert problem["requestId"] == REQUEST_ID
+    assert problem["requestId"] == INVOCATION_ID
     assert set(problem) <= {"type", "title", "status", "code", "detail", "requestId", "errors"}
     assert header_of(answer, "Content-Type") == "application/problem+json"
-    assert header_of(answer, "X-Request-Id") == REQUEST_ID
+    assert header_of(answer, "X-Request-Id") == INVOCATION_ID
     assert header_of(answer, "Cache-Control") == "no-store"
     for word in ("Traceback", "File ", "pydantic", "pymongo", "redis", "line "):
         assert word not in answer["body"]
@@ -518,7 +517,7 @@ def test_answer_says_that_it_may_not_be_sniffed_or_kept(route: str) -> None:
     assert header_of(answer, "Strict-Transport-Security") == "max-age=63072000"
 
 
-def test_request_id_is_the_gateways_not_the_clients() -> None:
+def test_request_id_is_the_invocations_not_the_clients() -> None:
     headers = [("X-Request-Id", "chosen-by-the-client"), ("X-Amzn-Trace-Id", "chosen")]
 
     answer = call("booking", id_="a.b", headers=headers)

@@ -10,7 +10,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import jwt
@@ -25,6 +26,7 @@ MIN_REFETCH_SECONDS = 30
 FETCH_SECONDS = 2.0
 MAX_JWKS_BYTES = 150_000
 MAX_TOKEN_CHARS = 8_192
+MAX_SUBJECT_CHARS = 128
 _REQUIRED = ["exp", "iat", "iss", "sub"]
 
 
@@ -49,15 +51,24 @@ class JwksKeys:
         try:
             with urllib.request.urlopen(self._url, timeout=FETCH_SECONDS) as answer:  # noqa: S310  # the URL is a setting
                 document = json.loads(answer.read(MAX_JWKS_BYTES))
-            self._keys = {
-                entry["kid"]: jwt.PyJWK(entry, algorithm=entry.get("alg"))
-                for entry in document["keys"]
-                if entry.get("alg") in ALGORITHMS and entry.get("use", "sig") == "sig"
-            }
-        except (OSError, ValueError, KeyError, TypeError, jwt.PyJWTError) as error:
+            keys = dict(_usable(document["keys"]))
+            if not keys:
+                raise ValueError("no key we can check with")
+            self._keys = keys
+        except (OSError, ValueError, KeyError, TypeError) as error:
             if not self._keys:
                 raise Unavailable from error
         self._fetched_at = time.monotonic()
+
+
+def _usable(entries: Iterable[Any]) -> Iterator[tuple[str, jwt.PyJWK]]:
+    """The entries we can check with; one that we cannot read is as if it were not there."""
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
+            continue
+        if entry.get("alg") in ALGORITHMS and entry.get("use", "sig") == "sig":
+            with suppress(jwt.PyJWTError, ValueError, TypeError):
+                yield entry["kid"], jwt.PyJWK(entry, algorithm=entry["alg"])
 
 
 class TokenVerifier:
@@ -80,7 +91,7 @@ class TokenVerifier:
             raise Unauthenticated
         try:
             claims = self._claims(token.strip())
-        except jwt.PyJWTError as error:
+        except (jwt.PyJWTError, UnicodeError) as error:
             raise Unauthenticated from error
         return Caller(user_id=claims["sub"], role=_role(claims))
 
@@ -103,7 +114,9 @@ class TokenVerifier:
         is_for_us = audience == self._audience or (
             isinstance(audience, list) and self._audience in audience
         )
-        if not is_for_us or claims.get("token_use", "access") != "access":
+        subject: str = claims["sub"]
+        is_plain = subject.isascii() and subject.isprintable() and len(subject) <= MAX_SUBJECT_CHARS
+        if not is_for_us or not is_plain or claims.get("token_use", "access") != "access":
             raise Unauthenticated
         return claims
 

@@ -6,10 +6,13 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports import Position
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 
 def encode_cursor(position: Position, query: str) -> str:
@@ -28,7 +31,12 @@ def decode_cursor(cursor: str, query: str) -> Position:
         padded = cursor + "=" * (-len(cursor) % 4)
         fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         milliseconds, id_, digest = fields
-        if not (type(milliseconds) is int and type(id_) is str and digest == _digest(query)):
+        if not (
+            type(milliseconds) is int
+            and type(id_) is str
+            and _ID.fullmatch(id_)
+            and digest == _digest(query)
+        ):
             raise ValueError("not a cursor of this query")
         return Position(start_time=datetime.fromtimestamp(milliseconds / 1000, UTC), id=id_)
     except (ValueError, TypeError, OverflowError, OSError, binascii.Error) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import json
 import re
@@ -56,14 +55,18 @@ class App(APIGatewayRestResolver):
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         answer = super().resolve(event, context)
-        answer.setdefault("multiValueHeaders", {})["X-Request-Id"] = [request_id_of(event)]
+        answer.setdefault("multiValueHeaders", {})["X-Request-Id"] = [context.aws_request_id]
         return answer
 
     # --- what came in
 
     @property
     def request_id(self) -> str:
-        return request_id_of(self.current_event.raw_event)
+        """The invocation's own id, never one the client chose: no two requests share it.
+
+        (The gateway's is not unique everywhere: `sam local` gives every request the same.)
+        """
+        return str(self.lambda_context.aws_request_id)
 
     def caller(self, *allowed: Role) -> Caller:
         """Who calls, as the authorizer found.
@@ -135,7 +138,7 @@ class App(APIGatewayRestResolver):
             raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else None
             text = body if raw is None else raw.decode()
             size = len(text.encode())
-        except (binascii.Error, UnicodeError) as error:
+        except ValueError as error:
             raise InvalidRequest([], "The body is not UTF-8.") from error
         if size > MAX_BODY_BYTES:
             raise errors.PayloadTooLarge
@@ -189,11 +192,6 @@ def answer(
         body=text or "",
         headers={**_SAFE_HEADERS, **(headers or {})},
     )
-
-
-def request_id_of(event: Mapping[str, Any]) -> str:
-    """The gateway's own id of the request; never one the client chose."""
-    return str((event.get("requestContext") or {}).get("requestId") or "unknown")
 
 
 def _refusal(error: AppointmentError, request_id: str) -> Response[str]:

@@ -25,7 +25,9 @@ def instrumented(handler: Handler) -> Handler:
     def wrapper(event: dict[str, Any], context: Any) -> Any:
         deadline.start(context.get_remaining_time_in_millis() / 1000)
         started = time.perf_counter()
-        logger.append_keys(requestId=request_id(event, context))
+        logger.append_keys(
+            requestId=context.aws_request_id, gatewayRequestId=_gateway_request_id(event)
+        )
         try:
             answer = handler(event, context)
         finally:
@@ -42,11 +44,10 @@ def instrumented(handler: Handler) -> Handler:
     return injected
 
 
-def request_id(event: dict[str, Any], context: Any) -> str:
-    """The gateway's id of the request, else the invocation's."""
-    gateway = event.get("requestContext") if isinstance(event, dict) else None
-    found = gateway.get("requestId") if isinstance(gateway, dict) else None
-    return str(found or context.aws_request_id)
+def _gateway_request_id(event: dict[str, Any]) -> str | None:
+    """The gateway's id of the request, by which its access log knows it."""
+    found = (event.get("requestContext") or {}).get("requestId")
+    return None if found is None else str(found)
 
 
 def has_time(context: Any, reserve_seconds: float = 5.0) -> Callable[[], bool]:

@@ -50,5 +50,5 @@ def expire_locks(
                 gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
         expired += len(ended)
         recorded += len(facts)
-        more = due == BATCH or len(facts) == BATCH
+        more = due >= BATCH or len(facts) >= BATCH
     return Sweep(expired=expired, recorded=recorded)

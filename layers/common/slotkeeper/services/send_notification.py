@@ -97,7 +97,8 @@ def tell_event(event: DomainEvent, *, ledger: Ledger, users: UserStore, post: Po
     if booking is None:
         raise Unavailable
     user = users.get(event.user_id)
-    channel = user.preferred_channel or (Channel.SMS if user.phone else Channel.EMAIL)
+    choices = [user.preferred_channel, Channel.SMS, Channel.EMAIL]
+    channel = next((c for c in choices if c and user.address(c)), Channel.EMAIL)
     return post.send_once(
         event.id,
         user,

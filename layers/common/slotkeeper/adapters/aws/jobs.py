@@ -28,20 +28,26 @@ class SqsJobs:
 
     def send_events(self, events: Sequence[DomainEvent]) -> Sequence[DomainEvent]:
         taken: list[DomainEvent] = []
+        # What follows a refused event of the same aggregate waits, or it would overtake it.
+        waiting: set[str] = set()
         for start in range(0, len(events), BATCH):
-            batch = events[start : start + BATCH]
-            with call():
-                answer = self._sqs.send_message_batch(
-                    QueueUrl=self._queue_url,
-                    Entries=[
-                        {
-                            "Id": str(number),
-                            "MessageBody": EventMessage.model_validate(event).model_dump_json(
-                                by_alias=True
-                            ),
-                        }
-                        for number, event in enumerate(batch)
-                    ],
-                )
-            taken += [batch[int(entry["Id"])] for entry in answer.get("Successful", [])]
+            batch = [e for e in events[start : start + BATCH] if e.aggregate_id not in waiting]
+            refused = self._send_batch(batch)
+            for number, event in enumerate(batch):
+                if number in refused or event.aggregate_id in waiting:
+                    waiting.add(event.aggregate_id)
+                else:
+                    taken.append(event)
         return taken
+
+    def _send_batch(self, batch: Sequence[DomainEvent]) -> set[int]:
+        """Places in the batch of the events that SQS refused."""
+        if not batch:
+            return set()
+        bodies = [EventMessage.model_validate(e).model_dump_json(by_alias=True) for e in batch]
+        with call():
+            answer = self._sqs.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies)],
+            )
+        return {int(entry["Id"]) for entry in answer.get("Failed", [])}

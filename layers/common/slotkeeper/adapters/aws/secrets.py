@@ -22,7 +22,7 @@ class KeyRing:
     def __init__(self, secrets: Any, secret_id: str):  # Any: generated client type
         self._secrets = secrets
         self._secret_id = secret_id
-        self._keys: dict[str, str] = {}
+        self._keys: dict[str, bytes] = {}
         self._read_at = float("-inf")
 
     def key(self, key_id: str) -> bytes:
@@ -35,8 +35,12 @@ class KeyRing:
         if is_stale or key_id not in self._keys:
             with call():
                 answer = self._secrets.get_secret_value(SecretId=self._secret_id)
-            self._keys = json.loads(answer["SecretString"])
+            try:
+                keys = json.loads(answer["SecretString"])
+                self._keys = {id_: key.encode() for id_, key in keys.items()}
+            except (KeyError, ValueError, AttributeError) as error:
+                raise Unavailable("The secret holds no keys.") from error
             self._read_at = time.monotonic()
         if key_id not in self._keys:
             raise Unavailable
-        return self._keys[key_id].encode()
+        return self._keys[key_id]

@@ -234,9 +234,7 @@ class MongoSlots:
 
     def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
         with call():
-            documents = list(
-                self._slots.find(UNRECORDED, _SHOWN).limit(limit)
-            )
+            documents = list(self._slots.find(UNRECORDED, _SHOWN).limit(limit))
         return [
             (slot_of(document), pending_event_of(document, pending))
             for document in documents
