@@ -9,7 +9,6 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,8 @@ from typing import Any
 from local.config import HOST
 from local.progress import LocalError
 
-_ours: list[subprocess.Popen[bytes]] = []
-"""Kept so that they are not reported as forgotten: they are meant to outlive us."""
+_ours: dict[int, subprocess.Popen[bytes]] = {}
+"""What this process started, by pid: kept, as they are meant to outlive us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +70,7 @@ class Server:
                 # Its own session: Ctrl-C at the terminal is for us, who then end it in order.
                 start_new_session=True,
             )
-        _ours.append(process)
+        _ours[process.pid] = process
         started = _start_time(process.pid)
         known = {"pid": process.pid, "started": started}
         made = {"argv": list(self.argv), "made_from": self.made_from}
@@ -133,8 +132,9 @@ def _known(pid_file: Path) -> dict[str, Any]:
 
 
 def _reap(pid: int) -> None:
-    with suppress(ChildProcessError):  # not our child: started by an earlier run
-        os.waitpid(pid, os.WNOHANG)
+    """Notice that a child of ours has ended; others' are theirs to notice."""
+    if pid in _ours:
+        _ours[pid].poll()
 
 
 def _start_time(pid: int) -> str | None:
