@@ -58,7 +58,17 @@ def _make(name: str, pins: Path, python: Path, started: float, *, uv: Path | Non
     inner = home / "bin" / "python"
     if uv is None:
         _run(str(python), "-m", "venv", str(home))
-        _run(str(inner), "-m", "pip", "install", "-q", "--require-hashes", "-r", str(pins))
+        _run(
+            str(inner),
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "-r",
+            str(pins),
+        )
     else:
         _run(str(uv), "venv", "-q", "--python", str(python), str(home))
         _run(
