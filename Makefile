@@ -45,6 +45,7 @@ lint: ## style, types, import rules, template
 	@$(PY) -m mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 	@$(BIN)/cfn-lint template.yaml
+	@SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint --region us-east-1
 format: ## put the code in shape
 	@$(PY) -m ruff check --fix-only .
 	@$(PY) -m ruff format .
