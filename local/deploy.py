@@ -29,7 +29,8 @@ def build(config: Config) -> str:
     fingerprint = _fingerprint(config.runtime)
     if not (stamp.exists() and stamp.read_text() == fingerprint and out.exists()):
         stamp.unlink(missing_ok=True)
-        _sam(config, "build", "--build-dir", str(out), "--parallel")
+        runtime = f"PyRuntime={config.runtime}"
+        _sam(config, "build", "--build-dir", str(out), "--parameter-overrides", runtime)
         stamp.write_text(fingerprint)
         say("built functions and layers")
     return fingerprint
@@ -139,6 +140,8 @@ def _sam(config: Config, *arguments: str) -> None:
                 **ADMIN,
                 "AWS_ENDPOINT_URL": config.aws_endpoint,
                 "SAM_CLI_TELEMETRY": "0",
+                # `sam build` wants an interpreter of the runtime's version there.
+                "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
                 "UV": str(TOOLS / "venvs" / "tools" / "bin" / "uv"),
                 "UV_CACHE_DIR": str(TOOLS / "uv-cache"),
                 "PYTHON": sys.executable,
