@@ -59,8 +59,10 @@ test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 
 ## ---- ship it
-.PHONY: build lock
-build: ## sam build, as for a deployment
-	@$(PY) -c "from local import config, deploy; deploy.build(config.from_environment())"
+.PHONY: build indexes lock
+build: ## sam build for a deployment, into .aws-sam/build
+	@$(PY) -m local build
+indexes: ## URI=mongodb://...: create the indexes of a deployed system
+	@$(PY) -m local indexes --uri "$(URI)"
 lock: ## pin anew what the *.in files ask for, with hashes
 	@$(PY) -m local.lock

@@ -80,7 +80,7 @@ def seed(settings: Settings) -> None:
             key, length = HOLDS[number]
             MongoSlots(database, replace(settings.policy, hold=length)).place_hold(
                 slot(number).id,
-                attempt_id=attempt_id(USER, key),
+                attempt_id=attempt_id(USER, key, slot(number).id),
                 user_id=USER,
                 channel=None,
                 request_id=key,

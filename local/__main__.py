@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from typing import Any
 
 from local.config import TOOLS, Config, from_environment
 from local.progress import LocalError, say
@@ -18,6 +19,8 @@ def main() -> int:
     commands.add_parser("down")
     commands.add_parser("clean")
     commands.add_parser("demo")
+    commands.add_parser("build")
+    commands.add_parser("indexes").add_argument("--uri", required=True)
     token = commands.add_parser("token")
     token.add_argument("--user", required=True)
     tokens = commands.add_parser("tokens")
@@ -40,9 +43,16 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, config: Config) -> int:
-    # Imported where used: `make token` should not wait for what only `make run` needs.
-    if arguments.command not in {"up", "down", "clean"}:
+    if arguments.command in {"token", "tokens", "inbox", "logs", "demo"}:
         _require_running(config)
+        return _use(arguments, config)
+    return _manage(arguments, config)
+
+
+# Imported where used: `make token` should not wait for what only `make run` needs.
+
+
+def _manage(arguments: argparse.Namespace, config: Config) -> int:
     match arguments.command:
         case "up":
             from local.up import up, what_to_try
@@ -55,6 +65,22 @@ def _run(arguments: argparse.Namespace, config: Config) -> int:
             if arguments.command == "clean":
                 shutil.rmtree(TOOLS, ignore_errors=True)
                 say(f"removed {TOOLS}")
+        case "build":
+            from local.deploy import build_for_deployment
+
+            print(f"built: deploy with PyRuntime={build_for_deployment(config)}")
+        case "indexes":
+            from pymongo import MongoClient
+
+            from slotkeeper.adapters.mongo.indexes import create_indexes
+
+            with MongoClient[dict[str, Any]](arguments.uri) as client:
+                create_indexes(client.get_default_database("slotkeeper"))
+    return 0
+
+
+def _use(arguments: argparse.Namespace, config: Config) -> int:
+    match arguments.command:
         case "demo":
             from local.demo import demo
 

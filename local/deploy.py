@@ -29,11 +29,22 @@ def build(config: Config) -> str:
     fingerprint = _fingerprint(config.runtime)
     if not (stamp.exists() and stamp.read_text() == fingerprint and out.exists()):
         stamp.unlink(missing_ok=True)
-        runtime = f"PyRuntime={config.runtime}"
-        _sam(config, "build", "--build-dir", str(out), "--parameter-overrides", runtime)
+        _sam_build(config, out)
         stamp.write_text(fingerprint)
         say("built functions and layers")
     return fingerprint
+
+
+def build_for_deployment(config: Config) -> str:
+    """Build where `sam deploy` looks by itself; the runtime it is for."""
+    config.state.mkdir(parents=True, exist_ok=True)
+    _sam_build(config, ROOT / ".aws-sam" / "build")
+    return config.runtime
+
+
+def _sam_build(config: Config, out: Path) -> None:
+    runtime = f"PyRuntime={config.runtime}"
+    _sam(config, "build", "--build-dir", str(out), "--parameter-overrides", runtime)
 
 
 def deploy(config: Config, identity: Identity, fingerprint: str) -> tuple[dict[str, str], bool]:

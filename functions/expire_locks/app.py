@@ -19,5 +19,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         has_time=has_time(context),
     )
     count("holds_expired_total", sweep.expired)
+    if sweep.refused:
+        logger.error("facts.refused", refused=sweep.refused)
     logger.info("sweep.completed", expired=sweep.expired, recorded=sweep.recorded)
     return {"expired": sweep.expired, "recorded": sweep.recorded}

@@ -19,5 +19,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         has_time=has_time(context),
     )
     count("outbox_relayed_total", relayed.sent)
+    if relayed.refused:
+        logger.error("facts.refused", refused=relayed.refused)
     logger.info("relay.completed", sent=relayed.sent, recorded=relayed.recorded)
     return {"sent": relayed.sent, "recorded": relayed.recorded}

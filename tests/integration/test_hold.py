@@ -42,7 +42,7 @@ def test_a_hold_takes_lock_seed_place_and_answer_in_redis(house: House) -> None:
 
     assert house.redis_keys() == sorted(
         [
-            f"booking:attempt:{attempt}",
+            "booking:attempt:",
             f"holds:user:{alice}",
             f"lock:slot:{slot}",
             f"otp:user:{alice}:{attempt}",
@@ -178,7 +178,7 @@ def test_a_replay_after_the_hold_is_over_takes_nothing(house: House) -> None:
     again = house.answer(house.ticket(slot, alice, "k" * 16))
 
     assert again.is_replay
-    assert house.redis_keys() == [f"booking:attempt:{attempt}"]
+    assert house.redis_keys() == ["booking:attempt:"]
     assert house.document(slot)["status"] == "active"
 
 
@@ -252,7 +252,7 @@ def test_a_crash_before_the_code_was_queued_is_made_good_by_the_retry(house: Hou
         slot, attempt_id=ticket.attempt_id, user_id=alice, channel=None, request_id="dead"
     )
     seed = house.redis.hget(house.keys.code(alice, ticket.attempt_id), "seed")
-    house.redis.delete(house.keys.request(ticket.attempt_id))  # its lease is over
+    house.redis.delete(house.keys.request(ticket.request_key))  # its lease is over
 
     attempt = house.hold(slot, alice, "k" * 16)
 
@@ -284,14 +284,82 @@ def test_own_slots_can_be_held_again_at_the_limit(house: House) -> None:
 
 
 def test_a_place_is_free_again_when_the_hold_ends(house: House) -> None:
-    brief = house.with_policy(max_live_holds=1, hold=timedelta(milliseconds=1))
+    house = house.with_policy(max_live_holds=1)
     doctor, alice = house.doctor(), house.patient()
-    brief.gate.admit(brief.ticket(brief.slot(doctor), alice))
-    other = brief.slot(doctor, starts_in=timedelta(days=3))
+    attempt = house.hold(house.slot(doctor), alice)
+    house.redis.zadd(house.keys.places(alice), {attempt: 1})  # its end, long ago
 
-    admission = house.with_policy(max_live_holds=1).gate.admit(house.ticket(other, alice))
+    assert house.hold(house.slot(doctor, starts_in=timedelta(days=3)), alice)
 
-    assert admission.took_place
+
+def test_lock_and_place_end_with_the_hold_however_late_they_are_extended(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    ticket = house.ticket(slot, alice, "k" * 16)
+    house.gate.admit(ticket)
+    house.slots.place_hold(
+        slot, attempt_id=ticket.attempt_id, user_id=alice, channel=None, request_id="dead"
+    )
+    house.end_hold(slot, ago=timedelta(seconds=-5))  # five seconds from now
+    house.redis.delete(house.keys.request(ticket.request_key))
+
+    attempt = house.hold(slot, alice, "k" * 16)
+
+    ends_at = house.document(slot)["hold"]["expiresAt"].timestamp() * 1000
+    assert 3_000 < house.redis.pttl(house.keys.lock(slot)) <= 5_000
+    assert house.redis.zscore(house.keys.places(alice), attempt) == pytest.approx(ends_at, abs=1)
+
+
+def test_a_key_used_again_after_it_was_forgotten_is_another_attempt(house: House) -> None:
+    doctor, alice = house.doctor(), house.patient()
+    slot, other = house.slot(doctor), house.slot(doctor, starts_in=timedelta(days=3))
+    first = house.verify(house.hold(slot, alice, "k" * 16), alice).booking
+    house.lose_redis()
+
+    second = house.verify(house.hold(other, alice, "k" * 16), alice).booking
+
+    assert (first.slot_id, second.slot_id) == (slot, other)
+    assert {b["slotId"] for b in house.bookings(status="confirmed")} == {slot, other}
+
+
+def test_a_request_that_meets_itself_goes_on(house: House) -> None:
+    ticket = house.ticket(house.slot(), house.patient())
+
+    admissions = [house.gate.admit(ticket) for _ in range(2)]
+
+    assert [admission.busy_for_ms for admission in admissions] == [None, None]
+
+
+def test_a_request_given_up_keeps_no_answer_and_is_not_brought_back(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    ticket = house.ticket(slot, alice, "k" * 16)
+    admission = house.gate.admit(ticket)
+    decision = house.slots.place_hold(
+        slot, attempt_id=ticket.attempt_id, user_id=alice, channel=None, request_id="x"
+    )
+    assert decision.slot.hold is not None
+
+    house.gate.complete(ticket, admission, hold=decision.slot.hold, answer="kept unseen")
+    house.gate.withdraw(ticket, admission)
+    house.gate.complete(ticket, admission, hold=decision.slot.hold, answer="too late")
+
+    assert house.redis_keys() == []
+
+
+def test_a_double_click_takes_nothing_from_the_first(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    first = house.ticket(slot, alice, "k" * 16)
+    second = house.ticket(slot, alice, "k" * 16)
+    # The first has begun its request and no more when the second comes along.
+    request = house.keys.request(first.request_key)
+    house.redis.hset(request, mapping={"fingerprint": first.fingerprint, "owner": "first"})
+    admission = house.gate.admit(second)
+    assert admission.busy_for_ms is not None
+    assert admission.took_code
+
+    house.gate.withdraw(second, admission)
+
+    assert house.codes.find(user_id=alice, attempt_id=first.attempt_id) is not None
+    assert house.redis.get(house.keys.lock(slot)) is None
 
 
 def test_a_patient_without_an_address_is_told_and_nothing_stays(house: House) -> None:

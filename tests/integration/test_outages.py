@@ -129,6 +129,25 @@ def test_a_broken_connection_is_healed_by_the_driver(house: House, failing: Any)
     assert house.hold(slot, alice)
 
 
+def test_a_write_the_driver_repeats_after_it_was_done_is_as_good_as_one(
+    house: House, failing: Any
+) -> None:
+    slot, alice = house.slot(), house.patient()
+    lost = {
+        "writeConcernError": {"code": 262, "errmsg": "exceeded time limit"},
+        "errorLabels": ["RetryableWriteError"],
+    }
+    failing("findAndModify", **lost)
+    attempt = house.hold(slot, alice)
+    code = house.code(attempt, alice)
+    failing("findAndModify", **lost)
+
+    confirmation = house.verify(attempt, alice, code)
+
+    assert confirmation.is_new
+    assert len(house.bookings()) == 1
+
+
 def test_a_confirmation_without_our_learning_of_it_is_found_by_the_retry(
     house: House, failing: Any
 ) -> None:

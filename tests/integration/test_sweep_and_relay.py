@@ -130,3 +130,45 @@ def test_an_event_leased_to_another_relay_is_not_sent_and_holds_back_its_booking
     assert house.outbox.claim(limit=10) == []
     house.outbox.mark_sent([first])
     assert [event.id for event in house.outbox.claim(limit=10)] == [f"{slot}-99"]
+
+
+def test_recorders_that_meet_leave_a_slot_as_usable_as_before(house: House) -> None:
+    slot, alice, bob = house.slot(), house.patient(), house.patient()
+    house.hold(slot, alice)
+    house.end_hold(slot)
+    house.slots.expire_due(limit=10, request_id="sweep")
+    facts = [fact for _, fact in house.slots.unrecorded(limit=10)]
+
+    house.slots.mark_recorded(facts)
+    house.slots.mark_recorded(facts)
+    house.redis.delete(house.keys.lock(slot))
+
+    assert "pendingEvents" not in house.document(slot)
+    attempt = house.hold(slot, bob)
+    house.release(attempt, bob)
+    assert house.document(slot)["status"] == "active"
+
+
+def test_a_fact_the_database_refuses_keeps_no_other_back(house: House) -> None:
+    doctor, alice, bob = house.doctor(), house.patient(), house.patient()
+    broken, sound = house.slot(doctor), house.slot(doctor, starts_in=timedelta(days=3))
+    house.database["bookings"].insert_one(
+        {"_id": "stray", "doctorId": doctor, "slotId": broken, "status": "confirmed"}
+    )
+    for slot, patient in ((broken, alice), (sound, bob)):
+        attempt = house.hold(slot, patient)
+        house.slots.confirm(
+            slot,
+            attempt_id=attempt,
+            user_id=patient,
+            send_number=1,
+            booking_id=booking_id(attempt),
+            request_id=slot,
+        )
+
+    relayed = house.relay()
+
+    assert (relayed.recorded, relayed.refused) == (1, 1)
+    assert [b["userId"] for b in house.bookings(slotId=sound)] == [bob]
+    assert sound in {event.slot_id for event in house.queue.events}
+    assert "pendingEvents" in house.document(broken)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.attempt import attempt_id, request_key
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.events import SYSTEM, DomainEvent, event_id
@@ -47,7 +47,7 @@ SLOT = slot_id(DOCTOR, START)
 ALICE = "alice"
 BOB = "bob"
 KEY = "key-0123456789abcdef"
-ATTEMPT = attempt_id(ALICE, KEY)
+ATTEMPT = attempt_id(ALICE, KEY, SLOT)
 SEED = "JBSWY3DPEHPK3PXP"
 POLICY = BookingPolicy()
 
@@ -100,7 +100,8 @@ def a_ticket(
     fingerprint: str = "same body",
 ) -> HoldTicket:
     return HoldTicket(
-        attempt_id=attempt_id(user, key),
+        request_key=request_key(user, key),
+        attempt_id=attempt_id(user, key, slot),
         slot_id=slot,
         user_id=user,
         fingerprint=fingerprint,
@@ -487,6 +488,21 @@ class FakeCodes(Fake):
             self.records[user_id, attempt_id] = record
             self.lifetimes_ms[user_id, attempt_id] = lifetime_ms
 
+    def put_back(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        instead_of: int,
+    ) -> None:
+        with self._called("put_back"):
+            current = self.records.get((user_id, attempt_id))
+            if current is not None and current.send_number == instead_of:
+                self.records[user_id, attempt_id] = record
+                self.lifetimes_ms[user_id, attempt_id] = lifetime_ms
+
 
 @dataclass
 class _Request:
@@ -511,7 +527,7 @@ class FakeGate(Fake):
     def admit(self, ticket: HoldTicket) -> Admission:
         with self._called("admit"):
             known = self.requests.setdefault(
-                ticket.attempt_id, _Request(ticket.fingerprint, ticket.request_id)
+                ticket.request_key, _Request(ticket.fingerprint, ticket.request_id)
             )
             is_reused = known.fingerprint != ticket.fingerprint
             answer = None if is_reused else known.answer
@@ -543,17 +559,21 @@ class FakeGate(Fake):
 
     def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
         with self._called("withdraw"):
+            if admission.busy_for_ms is not None:
+                if admission.took_lock:
+                    del self.locks[ticket.slot_id]
+                return
             self._return(ticket, admission)
-            request = self.requests.get(ticket.attempt_id)
-            if request and request.answer is None and request.owner == ticket.request_id:
-                del self.requests[ticket.attempt_id]
+            request = self.requests.get(ticket.request_key)
+            if request and request.owner == ticket.request_id:
+                del self.requests[ticket.request_key]
 
     def complete(
-        self, ticket: HoldTicket, admission: Admission, *, held_by: str, answer: str
+        self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
         with self._called("complete"):
-            self.requests[ticket.attempt_id].answer = answer
-            if held_by != ticket.attempt_id:
+            self.requests[ticket.request_key].answer = answer
+            if hold.attempt_id != ticket.attempt_id:
                 self._return(ticket, admission)
 
     def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
@@ -563,9 +583,9 @@ class FakeGate(Fake):
             self.codes.records.pop((user_id, attempt_id), None)
             self.places.get(user_id, set()).discard(attempt_id)
 
-    def lapse(self, attempt_id: str) -> None:
+    def lapse(self, ticket: HoldTicket) -> None:
         """The request's lease is over, as after a crash: the key is free again."""
-        del self.requests[attempt_id]
+        del self.requests[ticket.request_key]
 
     def _return(self, ticket: HoldTicket, admission: Admission) -> None:
         if admission.took_lock:

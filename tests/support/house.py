@@ -27,7 +27,7 @@ from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.together import together
 from slotkeeper.contracts.http import HoldSlotResponse
-from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id
+from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.policy import BookingPolicy
@@ -166,7 +166,8 @@ class House:
     ) -> HoldTicket:
         key = key or secrets.token_hex(16)
         return HoldTicket(
-            attempt_id=attempt_id(user_id, key),
+            request_key=request_key(user_id, key),
+            attempt_id=attempt_id(user_id, key, slot_id),
             slot_id=slot_id,
             user_id=user_id,
             fingerprint=f"{slot_id}/{body}",
@@ -284,8 +285,11 @@ class House:
         return found
 
     def redis_keys(self) -> list[str]:
+        """Without the environment; requests without what they are remembered by."""
         prefix = f"{self.keys.environment}:"
-        return sorted(key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*"))
+        keys = [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*")]
+        requests = "booking:attempt:"
+        return sorted(requests if key.startswith(requests) else key for key in keys)
 
     def bookings(self, **query: Any) -> list[dict[str, Any]]:
         return list(self.database["bookings"].find(query))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import yaml
 from slotkeeper.contracts.http import HoldSlotRequest, IdPath, ListSlotsQuery, read
 from slotkeeper.contracts.messages import CodeMessage, parse_message
 from slotkeeper.domain.attempt import attempt_id, booking_id
+from slotkeeper.domain.slot import slot_id
 from slotkeeper.settings import from_environment
 
 ROOT = Path(__file__).parents[2]
@@ -157,14 +159,15 @@ def test_authorizer_is_asked_about_the_request_it_is_given() -> None:
 
 def test_events_are_one_patients_booking() -> None:
     key = EVENTS["hold_slot"]["headers"]["Idempotency-Key"]
-    attempt = attempt_id(PATIENT, key)
+    slot = json.loads(EVENTS["hold_slot"]["body"])["slotId"]
+    attempt = attempt_id(PATIENT, key, slot)
     [record] = EVENTS["send_notification"]["Records"]
 
     job = parse_message(record["body"])
 
     assert isinstance(job, CodeMessage)
     assert (job.attempt_id, job.user_id) == (attempt, PATIENT)
-    assert job.slot_id == json.loads(EVENTS["hold_slot"]["body"])["slotId"]
+    assert job.slot_id == slot
     assert EVENTS["verify_otp"]["pathParameters"]["id"] == attempt
     assert EVENTS["get_booking"]["pathParameters"]["id"] == booking_id(attempt)
     for name in HTTP:
@@ -180,7 +183,10 @@ def test_the_seed_makes_what_the_events_are_about() -> None:
 
     assert f'USER = "{PATIENT}"' in seed
     assert f'DOCTOR = "{EVENTS["list_slots"]["pathParameters"]["id"]}"' in seed
-    assert held <= {attempt_id(PATIENT, key) for key in keys}
+    doctor = EVENTS["list_slots"]["pathParameters"]["id"]
+    opening = datetime(2099, 1, 5, 9, 0, tzinfo=UTC)
+    slots = [slot_id(doctor, opening + number * timedelta(minutes=30)) for number in range(16)]
+    assert held <= {attempt_id(PATIENT, key, slot) for key in keys for slot in slots}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "events").glob("*.*")), ids=lambda path: path.name)

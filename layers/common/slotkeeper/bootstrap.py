@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
-from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.attempt import attempt_id, request_key
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports import CodeRecord, Dependency, HoldTicket
 from slotkeeper.settings import Settings
@@ -219,7 +219,8 @@ def hold_ticket(
 ) -> HoldTicket:
     """A request to hold a slot, with a random seed for its codes."""
     return HoldTicket(
-        attempt_id=attempt_id(user_id, idempotency_key),
+        request_key=request_key(user_id, idempotency_key),
+        attempt_id=attempt_id(user_id, idempotency_key, slot_id),
         slot_id=slot_id,
         user_id=user_id,
         fingerprint=fingerprint,

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.slot import Slot
+from slotkeeper.domain.slot import Hold, Slot
 from slotkeeper.domain.user import Channel, User
 
 
@@ -185,6 +185,7 @@ class Outbox(Protocol):
 class HoldTicket:
     """One request to hold a slot; `seed` is what its codes will be made of (base32)."""
 
+    request_key: str
     attempt_id: str
     slot_id: str
     user_id: str
@@ -223,12 +224,12 @@ class HoldGate(Protocol):
         ...
 
     def complete(
-        self, ticket: HoldTicket, admission: Admission, *, held_by: str, answer: str
+        self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        """Keep the answer for replays, and the lock for as long as the hold; one trip.
+        """Keep the answer for replays, lock and place until the hold's end; one trip.
 
-        Where the patient's hold is of an earlier attempt (`held_by`), this one's lock, seed and
-        place are given back.
+        Where the patient's hold is of an earlier attempt, this one's lock, seed and place are
+        given back.
         """
         ...
 
@@ -273,7 +274,19 @@ class CodeStore(Protocol):
     def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None: ...
 
     def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
-        """Make `record` the attempt's only code; the earlier one is dead, its tries are kept."""
+        """Make `record` the attempt's only code, unless a newer one is; tries are kept."""
+        ...
+
+    def put_back(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        instead_of: int,
+    ) -> None:
+        """Make `record` the only code again, if send number `instead_of` is it now."""
         ...
 
 

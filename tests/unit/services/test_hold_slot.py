@@ -141,7 +141,7 @@ def test_first_code_is_queued_once() -> None:
 
 
 def test_slot_whose_hold_is_over_is_held_before_any_sweep() -> None:
-    over = a_hold(attempt=attempt_id(BOB, KEY), user=BOB, placed_at=NOW - POLICY.hold)
+    over = a_hold(attempt=attempt_id(BOB, KEY, SLOT), user=BOB, placed_at=NOW - POLICY.hold)
     world = World(a_slot(hold=over))
 
     world.hold()
@@ -155,7 +155,7 @@ def test_slot_whose_hold_is_over_is_held_before_any_sweep() -> None:
 
 def test_slot_locked_by_another_patient_is_refused_without_the_slot_store() -> None:
     world = World()
-    world.gate.locks[SLOT] = attempt_id(BOB, KEY)
+    world.gate.locks[SLOT] = attempt_id(BOB, KEY, SLOT)
 
     with pytest.raises(SlotHeld) as refused:
         world.hold()
@@ -167,7 +167,7 @@ def test_slot_locked_by_another_patient_is_refused_without_the_slot_store() -> N
 
 def test_refusal_gives_back_what_was_taken_and_leaves_the_other_patients_lock() -> None:
     world = World()
-    other = attempt_id(BOB, KEY)
+    other = attempt_id(BOB, KEY, SLOT)
     world.gate.locks[SLOT] = other
 
     with pytest.raises(SlotHeld):
@@ -200,7 +200,7 @@ def test_key_of_a_request_under_way_is_refused_and_stays_taken() -> None:
         world.hold(a_ticket(request="second"))
 
     assert refused.value.retry_after_seconds == 2
-    assert world.gate.requests[ATTEMPT].owner == "first"
+    assert world.gate.requests[a_ticket().request_key].owner == "first"
     assert world.slots.calls == []
 
 
@@ -213,7 +213,7 @@ def test_key_of_another_request_is_refused() -> None:
         world.hold(a_ticket(fingerprint="another body", request="request-2"))
 
     assert world.slots.calls == []
-    assert world.gate.requests[ATTEMPT].answer is not None
+    assert world.gate.requests[a_ticket().request_key].answer is not None
     assert world.gate.locks == {SLOT: ATTEMPT}
 
 
@@ -248,7 +248,7 @@ def test_replay_after_the_hold_is_over_takes_nothing() -> None:
 def test_retry_whose_seed_survived_queues_the_same_code_again() -> None:
     world = World()
     world.hold()
-    world.gate.lapse(ATTEMPT)  # the first try died before its answer was kept
+    world.gate.lapse(a_ticket())  # the first try died before its answer was kept
 
     world.hold(a_ticket(request="request-2", seed="ANOTHERSEED"))
 
@@ -259,7 +259,7 @@ def test_retry_whose_seed_survived_queues_the_same_code_again() -> None:
 def test_retry_whose_seed_was_lost_queues_no_code() -> None:
     world = World()
     world.hold()
-    world.gate.lapse(ATTEMPT)
+    world.gate.lapse(a_ticket())
     world.codes.records.clear()
 
     answer = world.hold(a_ticket(request="request-2", seed="ANOTHERSEED"))
@@ -304,7 +304,9 @@ def test_own_held_slot_is_answered_again_at_the_limit_of_holds() -> None:
 
 
 def test_slot_held_in_the_database_alone_is_refused_and_redis_left_as_it_was() -> None:
-    hold = a_hold(attempt=attempt_id(BOB, KEY), user=BOB, placed_at=NOW - timedelta(minutes=1))
+    hold = a_hold(
+        attempt=attempt_id(BOB, KEY, SLOT), user=BOB, placed_at=NOW - timedelta(minutes=1)
+    )
     world = World(a_slot(hold=hold))
 
     with pytest.raises(SlotHeld) as refused:
@@ -421,7 +423,7 @@ def test_hold_is_undone_when_the_answer_cannot_be_kept() -> None:
 def test_undoing_leaves_alone_what_an_earlier_request_holds() -> None:
     world = World()
     world.hold()
-    world.gate.lapse(ATTEMPT)
+    world.gate.lapse(a_ticket())
     world.jobs.down = {"send_code"}
 
     with pytest.raises(Unavailable):

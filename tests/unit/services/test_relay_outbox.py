@@ -52,7 +52,7 @@ def test_every_unsent_event_is_sent_in_order() -> None:
 
     relayed = world.relay()
 
-    assert relayed == Relayed(recorded=0, sent=2 * BATCH + 1)
+    assert relayed == Relayed(recorded=0, refused=0, sent=2 * BATCH + 1)
     assert world.jobs.events == world.events
     assert world.outbox.unsent == []
 
@@ -62,7 +62,7 @@ def test_empty_outbox_sends_nothing() -> None:
 
     relayed = world.relay()
 
-    assert relayed == Relayed(recorded=0, sent=0)
+    assert relayed == Relayed(recorded=0, refused=0, sent=0)
     assert world.jobs.calls == []
 
 

@@ -93,7 +93,7 @@ def test_release_survives_redis_failing_to_forget() -> None:
 
 def test_release_leaves_another_attempts_lock_alone() -> None:
     world = World()
-    other = attempt_id(BOB, KEY)
+    other = attempt_id(BOB, KEY, SLOT)
     world.gate.locks[SLOT] = other
 
     world.release()

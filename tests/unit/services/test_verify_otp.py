@@ -404,7 +404,7 @@ def test_hold_that_is_over_cannot_be_confirmed() -> None:
 
 def test_slot_that_went_to_another_attempt_cannot_be_confirmed() -> None:
     world = World()
-    other = a_hold(attempt=attempt_id(BOB, KEY), user=BOB)
+    other = a_hold(attempt=attempt_id(BOB, KEY, SLOT), user=BOB)
     world.slots.slots[SLOT] = a_slot(hold=other)
 
     with pytest.raises(HoldExpired):
@@ -415,7 +415,7 @@ def test_slot_that_went_to_another_attempt_cannot_be_confirmed() -> None:
 
 def test_wrong_code_does_not_count_against_another_attempts_hold() -> None:
     world = World()
-    other = a_hold(attempt=attempt_id(BOB, KEY), user=BOB)
+    other = a_hold(attempt=attempt_id(BOB, KEY, SLOT), user=BOB)
     world.slots.slots[SLOT] = a_slot(hold=other)
 
     with pytest.raises(HoldExpired):

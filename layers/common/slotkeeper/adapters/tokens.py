@@ -91,7 +91,7 @@ class TokenVerifier:
             raise Unauthenticated
         try:
             claims = self._claims(token.strip())
-        except (jwt.PyJWTError, UnicodeError) as error:
+        except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
             raise Unauthenticated from error
         return Caller(user_id=claims["sub"], role=_role(claims))
 

@@ -10,13 +10,20 @@ _OWNER_HEX = 16
 _REQUEST_HEX = 32
 
 
-def attempt_id(user_id: str, idempotency_key: str) -> str:
-    """The attempt that `user_id` makes with `idempotency_key`: the same pair, the same attempt.
+def attempt_id(user_id: str, idempotency_key: str, slot_id: str) -> str:
+    """The attempt that `user_id` makes on a slot with `idempotency_key`: the same, if repeated.
 
     The first part names the caller, so that an attempt's owner can be told without looking it up.
+    The slot is part of it because a key may be used again once its request is forgotten (24 h, or
+    a lost Redis): another slot is another attempt, and another booking.
     """
-    request = _digest("attempt", user_id, idempotency_key)[:_REQUEST_HEX]
-    return f"at_{_owner(user_id)}{request}"
+    digest = _digest("attempt", user_id, idempotency_key, slot_id)[:_REQUEST_HEX]
+    return f"at_{_owner(user_id)}{digest}"
+
+
+def request_key(user_id: str, idempotency_key: str) -> str:
+    """What a caller's request is remembered by, whatever it asks for."""
+    return _digest("request", user_id, idempotency_key)[: _OWNER_HEX + _REQUEST_HEX]
 
 
 def is_attempt_of(attempt_id: str, user_id: str) -> bool:

@@ -132,3 +132,7 @@ class Unavailable(AppointmentError):
     code = "unavailable"
     detail = "The service is temporarily unavailable."
     retry_after_seconds = 5
+
+
+class BrokenInvariant(Exception):
+    """The database holds what the rules exclude: not the caller's doing, and no answer to one."""

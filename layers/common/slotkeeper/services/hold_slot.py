@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt, is_attempt_of
 from slotkeeper.domain.errors import (
-    AppointmentError,
     IdempotencyKeyReused,
-    InvalidRequest,
+    NotFound,
     RequestInProgress,
     SlotHeld,
+    SlotInPast,
+    SlotUnavailable,
     TooManyHolds,
     Unavailable,
 )
@@ -90,7 +91,7 @@ def hold_slot(
             if _owes_a_code(decision, hold, ticket, admission):
                 jobs.send_code(code_job(ticket.slot_id, hold, user, ticket.request_id))
             text = to_text(receipt)
-            gate.complete(ticket, admission, held_by=hold.attempt_id, answer=text)
+            gate.complete(ticket, admission, hold=hold, answer=text)
     return Answer(text, is_replay=False)
 
 
@@ -147,26 +148,37 @@ def code_sent(hold: Hold, user: User, policy: BookingPolicy) -> CodeSent:
 
 @contextmanager
 def _given_back(gate: HoldGate, ticket: HoldTicket, admission: Admission) -> Iterator[None]:
+    """Give back what was taken, whatever ended the block but success."""
+    succeeded = False
     try:
         yield
-    except AppointmentError:
-        # What cannot be given back now lapses by itself within the claim (settings).
-        with suppress(Unavailable):
-            gate.withdraw(ticket, admission)
-        raise
+        succeeded = True
+    finally:
+        if not succeeded:
+            # What cannot be given back now lapses by itself within the claim (keys.LOCK_CLAIM).
+            with suppress(Unavailable):
+                gate.withdraw(ticket, admission)
 
 
 @contextmanager
 def _undone(slots: SlotStore, ticket: HoldTicket) -> Iterator[None]:
+    """Undo the hold, whatever ended the block but success or the slot's own refusal.
+
+    Also after a time-out: the hold may have been placed without our learning of it.
+    """
+    may_be_placed = True
     try:
         yield
-    except (Unavailable, InvalidRequest):
-        # Also after a time-out: the hold may have been placed without our learning of it.
-        with suppress(Unavailable):
-            slots.undo_hold(
-                ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id
-            )
+        may_be_placed = False
+    except (NotFound, SlotHeld, SlotUnavailable, SlotInPast):
+        may_be_placed = False
         raise
+    finally:
+        if may_be_placed:
+            with suppress(Unavailable):
+                slots.undo_hold(
+                    ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id
+                )
 
 
 def _seconds(milliseconds: int) -> int:

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, Slot
 from slotkeeper.ports import Ledger, SlotStore
 
 
-def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Sequence[DomainEvent]:
-    """Complete what functions decided but did not live to record; the facts that were found.
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Facts that are in outbox and audit log now, and how many the database refused."""
+
+    facts: Sequence[DomainEvent]
+    refused: int
+
+
+def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Recorded:
+    """Complete what functions decided but did not live to record.
 
     Every write is idempotent by ids that derive from the fact, so it does no harm that the function
-    itself may be recording the same facts at this moment.
+    itself may be recording the same facts at this moment. A fact that the database refuses stays in
+    its slot to be looked at, and keeps none of the others back.
 
     Raises:
         Unavailable: MongoDB did not answer; nothing is marked as recorded that is not.
     """
     found = slots.unrecorded(limit=limit)
-    facts = [fact for _, fact in found]
+    try:
+        _record(found, ledger)
+        recorded = found
+    except BrokenInvariant:
+        recorded = [one for one in found if _is_recorded_alone(one, ledger)]
+    facts = [fact for _, fact in recorded]
     if facts:
+        slots.mark_recorded(facts)
+    return Recorded(facts, refused=len(found) - len(recorded))
+
+
+def _is_recorded_alone(one: tuple[Slot, DomainEvent], ledger: Ledger) -> bool:
+    try:
+        _record([one], ledger)
+    except BrokenInvariant:
+        return False
+    return True
+
+
+def _record(found: Sequence[tuple[Slot, DomainEvent]], ledger: Ledger) -> None:
+    if found:
         ledger.record(
             bookings=[booking_of(slot, fact) for slot, fact in found if fact.type == CONFIRM.event],
-            facts=facts,
+            facts=[fact for _, fact in found],
         )
-        slots.mark_recorded(facts)
-    return facts
 
 
 def booking_of(slot: Slot, confirmed: DomainEvent) -> Booking:

@@ -14,6 +14,7 @@ BATCH = 100
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relayed:
     recorded: int
+    refused: int
     sent: int
 
 
@@ -33,7 +34,7 @@ def relay_outbox(
     Raises:
         Unavailable: MongoDB or SQS did not answer; what was not marked is sent again.
     """
-    recorded = len(record_facts(slots=slots, ledger=ledger))
+    recorded = record_facts(slots=slots, ledger=ledger)
     sent = 0
     while has_time() and (events := outbox.claim(limit=BATCH)):
         taken = jobs.send_events(events)
@@ -41,4 +42,4 @@ def relay_outbox(
         sent += len(taken)
         if len(taken) < len(events):
             break
-    return Relayed(recorded=recorded, sent=sent)
+    return Relayed(recorded=len(recorded.facts), refused=recorded.refused, sent=sent)

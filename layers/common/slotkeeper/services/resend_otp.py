@@ -60,24 +60,19 @@ def resend_otp(
     )
     hold = _sendable(attempt, decision, policy)
     record = replace(before or fresh, slot_id=decision.slot.id, send_number=hold.sends)
+    code = {"user_id": attempt.user_id, "attempt_id": attempt.id}
     lifetime_ms = round((hold.code_expires_at - decision.now).total_seconds() * 1000)
-
-    def put(made_of: CodeRecord) -> None:
-        codes.put(
-            user_id=attempt.user_id,
-            attempt_id=attempt.id,
-            record=made_of,
-            lifetime_ms=lifetime_ms,
-        )
-
     try:
-        put(record)
+        codes.put(**code, record=record, lifetime_ms=lifetime_ms)
         jobs.send_code(code_job(decision.slot.id, hold, user, attempt.request_id))
     except AppointmentError:
+        earlier = before or replace(record, send_number=hold.sends - 1)
         with suppress(Unavailable):
             slots.undo_send(decision.slot.id, attempt_id=attempt.id, sends=hold.sends)
         with suppress(Unavailable):
-            put(before or replace(record, send_number=hold.sends - 1))
+            codes.put_back(
+                **code, record=earlier, lifetime_ms=lifetime_ms, instead_of=record.send_number
+            )
         raise
     return code_sent(hold, user, policy)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from slotkeeper.domain.errors import Unavailable
 
+_PEOPLE = {"sns", "sesv2"}
+
 
 def connect(service: Any) -> Any:  # Any: a name known at run time, a client type of its own each
     """A client for `service`; endpoint, region and credentials come from the environment as usual.
@@ -23,7 +25,8 @@ def connect(service: Any) -> Any:  # Any: a name known at run time, a client typ
         config=Config(
             connect_timeout=1,
             read_timeout=3,
-            retries={"mode": "standard", "total_max_attempts": 2},
+            # A message to a person is not repeated on a guess: SQS will, and we know what was sent.
+            retries={"mode": "standard", "total_max_attempts": 1 if service in _PEOPLE else 2},
         ),
     )
 

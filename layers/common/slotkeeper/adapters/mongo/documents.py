@@ -173,7 +173,7 @@ def user_of(user_id: str, document: Mapping[str, Any] | None) -> User:
         id=user_id,
         phone=known.get("phone"),
         email=known.get("email"),
-        preferred_channel=Channel(channel) if channel else None,
+        preferred_channel=Channel(channel) if channel in list(Channel) else None,
         time_zone=known.get("timeZone") or "UTC",
         clinic_id=known.get("clinicId"),
     )

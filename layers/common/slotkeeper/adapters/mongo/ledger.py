@@ -21,13 +21,10 @@ from slotkeeper.adapters.mongo.documents import (
 )
 from slotkeeper.adapters.together import together
 from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
 
 _DUPLICATE_KEY = 11000
-
-
-class BrokenInvariant(Exception):
-    """The database holds what the rules exclude; nothing a caller could have done differently."""
 
 
 class MongoLedger:
@@ -40,10 +37,20 @@ class MongoLedger:
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
         together(
-            lambda: _insert_absent(self._bookings, [booking_document(b) for b in bookings]),
+            lambda: self._add(bookings),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
         )
+
+    def _add(self, bookings: Sequence[Booking]) -> None:
+        known = _insert_absent(self._bookings, [booking_document(b) for b in bookings])
+        if not known:
+            return
+        told = {b.id: (b.slot_id, b.created_at) for b in bookings}
+        with call():
+            for row in self._bookings.find({"_id": {"$in": known}}):
+                if (row["slotId"], row["createdAt"]) != told[row["_id"]]:
+                    raise BrokenInvariant("two confirmations under one booking id")
 
     def booking(self, booking_id: str) -> Booking | None:
         with call():
@@ -51,14 +58,14 @@ class MongoLedger:
         return booking_of(document) if document else None
 
 
-def _insert_absent(collection: Collection[Document], documents: Sequence[Document]) -> None:
-    """Insert the documents whose `_id` is not there yet.
+def _insert_absent(collection: Collection[Document], documents: Sequence[Document]) -> list[str]:
+    """Insert the documents whose `_id` is not there yet; the ids of those that were.
 
     Raises:
         BrokenInvariant: another unique index refused one.
     """
     if not documents:
-        return
+        return []
     with call():
         try:
             collection.insert_many(documents, ordered=False)
@@ -71,3 +78,5 @@ def _insert_absent(collection: Collection[Document], documents: Sequence[Documen
                 raise
             if any(list(failure["keyPattern"]) != ["_id"] for failure in failures):
                 raise BrokenInvariant(f"a second live document in {collection.name}") from error
+            return [documents[failure["index"]]["_id"] for failure in failures]
+    return []

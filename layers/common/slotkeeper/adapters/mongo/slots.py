@@ -163,6 +163,10 @@ class MongoSlots:
                     "sentAt": "$$NOW",
                     "expiresAt": {"$min": [_from_now(policy.code_lifetime), "$hold.expiresAt"]},
                     "requestId": _literal(request_id),
+                    "previous": {
+                        "sentAt": "$hold.otp.sentAt",
+                        "expiresAt": "$hold.otp.expiresAt",
+                    },
                 }
             ),
         )
@@ -175,7 +179,15 @@ class MongoSlots:
         with call():
             self._slots.update_one(
                 {**_key(slot_id), "hold.attemptId": attempt_id, "hold.otp.sends": sends},
-                {"$inc": {"hold.otp.sends": -1}},
+                [
+                    {
+                        "$set": {
+                            "hold.otp.sends": {"$subtract": ["$hold.otp.sends", 1]},
+                            "hold.otp.sentAt": "$hold.otp.previous.sentAt",
+                            "hold.otp.expiresAt": "$hold.otp.previous.expiresAt",
+                        }
+                    }
+                ],
             )
 
     def confirm(
@@ -280,6 +292,10 @@ class MongoSlots:
                 projection=_SHOWN,
                 return_document=ReturnDocument.AFTER,
             )
+            if document is not None and "now" not in document:
+                # A write that the driver had to repeat answers the image the server kept of it,
+                # which no projection has touched.
+                document |= self._slots.find_one(_key(slot_id), {"now": "$$NOW"}) or {}
         if document is None:
             raise NotFound
         return document
@@ -350,7 +366,8 @@ def _facts(
 def _without_pending(versions: list[int]) -> list[Document]:
     left = {
         "$filter": {
-            "input": "$pendingEvents",
+            # Missing where another recorder was quicker: filtered, that would be stored as null.
+            "input": {"$ifNull": ["$pendingEvents", []]},
             "cond": {"$not": [{"$in": ["$$this.version", versions]}]},
         }
     }
@@ -395,7 +412,7 @@ def _decided(
 def _event_of_attempt(
     document: Document, transition: Transition, attempt_id: str
 ) -> DomainEvent | None:
-    for pending in document.get("pendingEvents", []):
+    for pending in document.get("pendingEvents") or []:
         if (pending["type"], pending["attemptId"]) == (transition.event, attempt_id):
             return pending_event_of(document, pending)
     return None

@@ -26,7 +26,8 @@ def connect(url: str) -> Redis:
     """A client for one Redis server. Connects at the first call, not here.
 
     RESP2 and no client name: a new connection costs no further round trips. One retry on a fresh
-    connection, as every command here may be repeated; no more, as MongoDB decides anyway.
+    connection, for those that went stale while the function was frozen: a command that was carried
+    out the first time finds itself (same owner, same attempt). No more, as MongoDB decides anyway.
     """
     return Redis.from_url(
         url,

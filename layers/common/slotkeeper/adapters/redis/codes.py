@@ -51,6 +51,22 @@ class RedisCodes:
         return _record(*known) if len(known) == len(fields) else None
 
     def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
+        self._put(user_id, attempt_id, record, lifetime_ms, "next")
+
+    def put_back(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        instead_of: int,
+    ) -> None:
+        self._put(user_id, attempt_id, record, lifetime_ms, "undo", str(instead_of))
+
+    def _put(
+        self, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int, *how: str
+    ) -> None:
         with call():
             self._redis.eval(
                 script("put_code"),
@@ -61,7 +77,7 @@ class RedisCodes:
                 record.key_id,
                 str(record.send_number),
                 str(lifetime_ms),
-                "next",
+                *how,
             )
 
 

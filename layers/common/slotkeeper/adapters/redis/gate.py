@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
 from slotkeeper.adapters.redis.keys import ANSWER_KEPT, LOCK_CLAIM, REQUEST_LEASE, Keys
+from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.slot import Hold
 from slotkeeper.ports import Admission, HoldTicket
 
 
@@ -21,14 +25,36 @@ class RedisGate:
         self._policy = policy
 
     def admit(self, ticket: HoldTicket) -> Admission:
+        try:
+            answers = self._ask(ticket)
+        except Unavailable:
+            # Some of it may have been done. Place and seed of a hold that never was lapse soon.
+            with suppress(Unavailable):
+                one_trip(self._redis, self._abandon(ticket), self._release(ticket))
+            raise
+        request, holder, lock_ms, place, wrote_code = answers
+        state = request[0]
+        return Admission(
+            answer=request[1] if state == "answered" else None,
+            is_reused=state == "reused",
+            busy_for_ms=request[1] if state == "busy" else None,
+            lock_holder=holder or ticket.attempt_id,
+            lock_for_ms=lock_ms,
+            took_lock=holder is None,
+            took_place=place[0] == 1,
+            place_in_ms=place[1] if place[0] == -1 else None,
+            took_code=wrote_code == 1,
+        )
+
+    def _ask(self, ticket: HoldTicket) -> list[Any]:  # Any: each script answers its own shape
         keys, policy = self._keys, self._policy
         lock = keys.lock(ticket.slot_id)
-        request, holder, lock_ms, place, wrote_code = one_trip(
+        return one_trip(
             self._redis,
             lambda p: p.eval(
                 script("begin_request"),
                 1,
-                keys.request(ticket.attempt_id),
+                keys.request(ticket.request_key),
                 ticket.fingerprint,
                 ticket.request_id,
                 _ms(REQUEST_LEASE),
@@ -40,7 +66,7 @@ class RedisGate:
                 1,
                 keys.places(ticket.user_id),
                 ticket.attempt_id,
-                _ms(policy.hold),
+                _ms(LOCK_CLAIM),
                 policy.max_live_holds,
             ),
             lambda p: p.eval(
@@ -55,58 +81,42 @@ class RedisGate:
                 "first",
             ),
         )
-        state = request[0]
-        return Admission(
-            answer=request[1] if state == "answered" else None,
-            is_reused=state == "reused",
-            busy_for_ms=request[1] if state == "busy" else None,
-            lock_holder=holder or ticket.attempt_id,
-            lock_for_ms=lock_ms,
-            took_lock=holder is None,
-            took_place=place[0] == 1,
-            place_in_ms=place[1] if place[0] == -1 else None,
-            took_code=wrote_code == 1,
-        )
 
     def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
-        began = not (admission.answer or admission.is_reused or admission.busy_for_ms is not None)
-        commands = self._returned(ticket, admission)
-        if began:
-            commands.append(
-                lambda p: p.eval(
-                    script("abandon_request"),
-                    1,
-                    self._keys.request(ticket.attempt_id),
-                    ticket.request_id,
-                )
-            )
+        is_other = admission.answer is not None or admission.is_reused
+        if admission.busy_for_ms is not None:
+            # The request under way may have begun a moment ago: place and seed are its own.
+            commands = [self._release(ticket)] if admission.took_lock else []
+        elif is_other:
+            commands = self._returned(ticket, admission)
+        else:
+            commands = [*self._returned(ticket, admission), self._abandon(ticket)]
         if commands:
             one_trip(self._redis, *commands)
 
     def complete(
-        self, ticket: HoldTicket, admission: Admission, *, held_by: str, answer: str
+        self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
         keep: list[Command] = [
             lambda p: p.eval(
                 script("complete_request"),
                 1,
-                self._keys.request(ticket.attempt_id),
-                ticket.fingerprint,
+                self._keys.request(ticket.request_key),
                 ticket.request_id,
                 answer,
                 _ms(ANSWER_KEPT),
             )
         ]
-        if held_by == ticket.attempt_id:
-            keep.append(
+        if hold.attempt_id == ticket.attempt_id:
+            ends_at = round(hold.expires_at.timestamp() * 1000)
+            most = _ms(self._policy.hold)
+            lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
+            keep += [
+                lambda p: p.eval(script("extend_lock"), 1, lock, ticket.attempt_id, ends_at, most),
                 lambda p: p.eval(
-                    script("extend_lock"),
-                    1,
-                    self._keys.lock(ticket.slot_id),
-                    ticket.attempt_id,
-                    _ms(self._policy.hold),
-                )
-            )
+                    script("extend_place"), 1, places, ticket.attempt_id, ends_at, most
+                ),
+            ]
         else:
             keep += self._returned(ticket, admission)
         one_trip(self._redis, *keep)
@@ -124,16 +134,20 @@ class RedisGate:
         keys = self._keys
         commands: list[Command] = []
         if admission.took_lock:
-            commands.append(
-                lambda p: p.eval(
-                    script("release_lock"), 1, keys.lock(ticket.slot_id), ticket.attempt_id
-                )
-            )
+            commands.append(self._release(ticket))
         if admission.took_place:
             commands.append(lambda p: p.zrem(keys.places(ticket.user_id), ticket.attempt_id))
         if admission.took_code:
             commands.append(lambda p: p.delete(keys.code(ticket.user_id, ticket.attempt_id)))
         return commands
+
+    def _release(self, ticket: HoldTicket) -> Command:
+        lock = self._keys.lock(ticket.slot_id)
+        return lambda p: p.eval(script("release_lock"), 1, lock, ticket.attempt_id)
+
+    def _abandon(self, ticket: HoldTicket) -> Command:
+        request = self._keys.request(ticket.request_key)
+        return lambda p: p.eval(script("abandon_request"), 1, request, ticket.request_id)
 
 
 def _ms(duration: timedelta) -> int:

@@ -1,7 +1,8 @@
 -- KEYS[1] the request; ARGV[1] fingerprint, ARGV[2] owner, ARGV[3] lease in ms.
 -- Answers {'fresh'}, {'reused'}, {'answered', answer} or {'busy', ms left}.
-local known = redis.call('HMGET', KEYS[1], 'fingerprint', 'answer')
-if not known[1] then
+-- An owner that begins again (its first call's answer was lost on the way) begins afresh.
+local known = redis.call('HMGET', KEYS[1], 'fingerprint', 'answer', 'owner')
+if not known[1] or (known[3] == ARGV[2] and not known[2]) then
   redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
   return {'fresh'}

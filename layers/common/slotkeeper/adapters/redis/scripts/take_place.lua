@@ -10,5 +10,6 @@ if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
   return {-1, redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] - now}
 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- The key lives at least as long as the longest of the places in it.
+redis.call('PEXPIRE', KEYS[1], math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])))
 return {1}
