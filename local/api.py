@@ -15,7 +15,7 @@ import urllib3
 from local.config import Config
 from local.inbox import messages
 
-_http = urllib3.PoolManager(maxsize=64, retries=False, timeout=30.0)
+_http = urllib3.PoolManager(maxsize=64, retries=False, timeout=90.0)
 
 
 @dataclass(frozen=True, slots=True)
