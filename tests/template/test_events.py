@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -187,6 +188,31 @@ def test_the_seed_makes_what_the_events_are_about() -> None:
     opening = datetime(2099, 1, 5, 9, 0, tzinfo=UTC)
     slots = [slot_id(doctor, opening + number * timedelta(minutes=30)) for number in range(16)]
     assert held <= {attempt_id(PATIENT, key, slot) for key in keys for slot in slots}
+
+
+def test_the_seed_calls_only_what_the_layer_has_of_boto3() -> None:
+    makefile = (ROOT / "layers/common/Makefile").read_text()
+    kept = re.search(r"^AWS_SERVICES = (.*)$", makefile, re.MULTILINE)
+    called = re.findall(r'boto3\.client\("(\w+)"', (ROOT / "events" / "seed.py").read_text())
+
+    assert kept
+    assert called
+    assert set(called) <= set(kept[1].split())
+
+
+def test_a_schedule_event_comes_from_a_schedule_of_the_template() -> None:
+    for name in ("expire_locks", "relay_outbox"):
+        (schedule,) = FUNCTIONS[name]["Events"].values()
+        named = schedule["Properties"]["Name"]["!Sub"]
+
+        (source,) = EVENTS[name]["resources"]
+        assert source.endswith("/" + named.replace("${AWS::StackName}", "slotkeeper-local"))
+
+
+def test_a_queued_body_has_its_checksum() -> None:
+    for record in EVENTS["send_notification"]["Records"]:
+        digest = hashlib.md5(record["body"].encode(), usedforsecurity=False).hexdigest()
+        assert record["md5OfBody"] == digest
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "events").glob("*.*")), ids=lambda path: path.name)
