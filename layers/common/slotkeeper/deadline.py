@@ -1,7 +1,7 @@
-"""How much time the running invocation has left; set at the entry, read by every adapter.
+"""How much time the running invocation has left; set at the entry, read where calls may take long.
 
-A call that outlives its invocation can neither answer nor be undone, so adapters cap their
-timeouts with `seconds_left()`.
+A call that outlives its invocation can neither answer nor be undone, so MongoDB's are capped with
+`seconds_left()`. Calls to Redis and AWS have short timeouts of their own (their `client.py`).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.errors import (
     AppointmentError,
     SlotHeld,
@@ -77,6 +78,12 @@ class Slot:
         if self.status is SlotStatus.RESERVED and self.hold and self.hold.is_live(now):
             return self.hold
         return None
+
+    def live_hold_of(self, attempt: Attempt, now: datetime) -> Hold | None:
+        """The live hold, if it is this attempt's of this patient."""
+        hold = self.live_hold(now)
+        is_theirs = hold and (hold.attempt_id, hold.user_id) == (attempt.id, attempt.user_id)
+        return hold if is_theirs else None
 
 
 def slot_id(doctor_id: str, start_time: datetime) -> str:

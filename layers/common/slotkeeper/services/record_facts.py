@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from slotkeeper.domain.booking import Booking, BookingStatus
-from slotkeeper.domain.errors import BrokenInvariant
+from slotkeeper.domain.errors import BrokenInvariant, Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, Slot
-from slotkeeper.ports import Ledger, SlotStore
+from slotkeeper.ports import HoldGate, Ledger, SlotStore, Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,28 @@ def _record(found: Sequence[tuple[Slot, DomainEvent]], ledger: Ledger) -> None:
             bookings=[booking_of(slot, fact) for slot, fact in found if fact.type == CONFIRM.event],
             facts=[fact for _, fact in found],
         )
+
+
+def record_end(
+    fact: DomainEvent,
+    bookings: Sequence[Booking],
+    *,
+    ledger: Ledger,
+    gate: HoldGate,
+    together: Together,
+) -> None:
+    """Record the fact that ended an attempt, and give back what the attempt has in Redis.
+
+    Raises:
+        Unavailable: MongoDB did not answer; the sweep records what is missing.
+    """
+
+    def forget() -> None:
+        # The fact stands without Redis; what stays behind there lapses by itself.
+        with suppress(Unavailable):
+            gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
+
+    together(lambda: ledger.record(bookings=bookings, facts=[fact]), forget)
 
 
 def booking_of(slot: Slot, confirmed: DomainEvent) -> Booking:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from slotkeeper.domain.attempt import Attempt, is_attempt_of
-from slotkeeper.domain.errors import HoldExpired, NotFound, Unavailable
+from slotkeeper.domain.errors import HoldExpired, NotFound
 from slotkeeper.ports import HoldGate, Ledger, SlotStore, Together
+from slotkeeper.services.record_facts import record_end
 
 
 def release_hold(
@@ -24,17 +23,13 @@ def release_hold(
     found = slots.find_attempt(attempt.id)
     if found is None:
         raise HoldExpired
-    slot_id = found.slot.id
     decision = slots.release(
-        slot_id, attempt_id=attempt.id, user_id=attempt.user_id, request_id=attempt.request_id
+        found.slot.id,
+        attempt_id=attempt.id,
+        user_id=attempt.user_id,
+        request_id=attempt.request_id,
     )
     fact = decision.event
     if fact is None or not decision.made:
         raise HoldExpired
-
-    def forget() -> None:
-        # A lock left behind keeps others off for its lifetime at most; MongoDB says free.
-        with suppress(Unavailable):
-            gate.forget(attempt_id=attempt.id, slot_id=slot_id, user_id=attempt.user_id)
-
-    together(lambda: ledger.record(bookings=[], facts=[fact]), forget)
+    record_end(fact, [], ledger=ledger, gate=gate, together=together)

@@ -85,8 +85,8 @@ def _slot_of(attempt: Attempt, slots: SlotStore) -> str:
 
 
 def _sendable(attempt: Attempt, decision: SlotDecision, policy: BookingPolicy) -> Hold:
-    hold = decision.slot.live_hold(decision.now)
-    if hold is None or (hold.attempt_id, hold.user_id) != (attempt.id, attempt.user_id):
+    hold = decision.slot.live_hold_of(attempt, decision.now)
+    if hold is None:
         raise HoldExpired
     if decision.made:
         return hold

@@ -28,7 +28,7 @@ from slotkeeper.ports import (
     SlotStore,
     Together,
 )
-from slotkeeper.services.record_facts import booking_of
+from slotkeeper.services.record_facts import booking_of, record_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +117,7 @@ def _record(
     if fact is None:
         return _recorded(attempt, ledger)
     booking = booking_of(decision.slot, fact)
-
-    def forget() -> None:
-        # The booking stands without Redis; what stays behind there lapses by itself.
-        with suppress(Unavailable):
-            gate.forget(attempt_id=attempt.id, slot_id=decision.slot.id, user_id=attempt.user_id)
-
-    together(lambda: ledger.record(bookings=[booking], facts=[fact]), forget)
+    record_end(fact, [booking], ledger=ledger, gate=gate, together=together)
     return Confirmation(booking, is_new=decision.made)
 
 
@@ -136,8 +130,8 @@ def _recorded(attempt: Attempt, ledger: Ledger) -> Confirmation:
 
 def refusal(attempt: Attempt, decision: SlotDecision, policy: BookingPolicy) -> AppointmentError:
     """Why the attempt was not confirmed, from the slot as the database saw it."""
-    hold = decision.slot.live_hold(decision.now)
-    if hold is None or (hold.attempt_id, hold.user_id) != (attempt.id, attempt.user_id):
+    hold = decision.slot.live_hold_of(attempt, decision.now)
+    if hold is None:
         return HoldExpired()
     if hold.tries >= policy.max_tries and not decision.made:
         return OtpLocked(retry_after_seconds=seconds_until(hold.expires_at, decision.now))

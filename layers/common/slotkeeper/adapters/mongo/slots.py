@@ -141,9 +141,7 @@ class MongoSlots:
             _otp({"tries": {"$add": ["$hold.otp.tries", 1]}}),
         )
         tries = (document.get("hold") or {"otp": {"tries": 0}})["otp"]["tries"]
-        return SlotDecision(
-            slot=slot_of(document), now=document["now"], made=tries <= self._policy.max_tries
-        )
+        return _decision(document, made=tries <= self._policy.max_tries)
 
     def count_send(
         self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
@@ -171,9 +169,7 @@ class MongoSlots:
             ),
         )
         otp = (document.get("hold") or {}).get("otp") or {}
-        return SlotDecision(
-            slot=slot_of(document), now=document["now"], made=otp.get("requestId") == request_id
-        )
+        return _decision(document, made=otp.get("requestId") == request_id)
 
     def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:
         with call():

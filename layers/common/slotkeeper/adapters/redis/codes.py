@@ -5,7 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import call, one_trip, script
-from slotkeeper.adapters.redis.keys import Keys
+from slotkeeper.adapters.redis.keys import Keys, ms
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports import CodeRecord, CodeTry
 
@@ -36,11 +36,9 @@ class RedisCodes:
         )
 
     def count_failure(self, *, user_id: str) -> None:
-        window_ms = round(self._policy.failure_window.total_seconds() * 1000)
+        window = ms(self._policy.failure_window)
         with call():
-            self._redis.eval(
-                script("count_failure"), 1, self._keys.failures(user_id), str(window_ms)
-            )
+            self._redis.eval(script("count_failure"), 1, self._keys.failures(user_id), str(window))
 
     def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None:
         with call():

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
-from slotkeeper.adapters.redis.keys import ANSWER_KEPT, LOCK_CLAIM, REQUEST_LEASE, Keys
+from slotkeeper.adapters.redis.keys import ANSWER_KEPT, LOCK_CLAIM, REQUEST_LEASE, Keys, ms
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold
@@ -30,7 +29,8 @@ class RedisGate:
         except Unavailable:
             # Some of it may have been done. Place and seed of a hold that never was lapse soon.
             with suppress(Unavailable):
-                one_trip(self._redis, self._abandon(ticket), self._release(ticket))
+                release = self._release(ticket.slot_id, ticket.attempt_id)
+                one_trip(self._redis, self._abandon(ticket), release)
             raise
         request, holder, lock_ms, place, wrote_code = answers
         state = request[0]
@@ -57,16 +57,16 @@ class RedisGate:
                 keys.request(ticket.request_key),
                 ticket.fingerprint,
                 ticket.request_id,
-                _ms(REQUEST_LEASE),
+                ms(REQUEST_LEASE),
             ),
-            lambda p: p.set(lock, ticket.attempt_id, nx=True, px=_ms(LOCK_CLAIM), get=True),
+            lambda p: p.set(lock, ticket.attempt_id, nx=True, px=ms(LOCK_CLAIM), get=True),
             lambda p: p.pttl(lock),
             lambda p: p.eval(
                 script("take_place"),
                 1,
                 keys.places(ticket.user_id),
                 ticket.attempt_id,
-                _ms(LOCK_CLAIM),
+                ms(LOCK_CLAIM),
                 policy.max_live_holds,
             ),
             lambda p: p.eval(
@@ -77,7 +77,7 @@ class RedisGate:
                 ticket.seed,
                 ticket.key_id,
                 1,
-                _ms(min(policy.code_lifetime, policy.hold)),
+                ms(min(policy.code_lifetime, policy.hold)),
                 "first",
             ),
         )
@@ -86,7 +86,8 @@ class RedisGate:
         is_other = admission.answer is not None or admission.is_reused
         if admission.busy_for_ms is not None:
             # The request under way may have begun a moment ago: place and seed are its own.
-            commands = [self._release(ticket)] if admission.took_lock else []
+            release = self._release(ticket.slot_id, ticket.attempt_id)
+            commands = [release] if admission.took_lock else []
         elif is_other:
             commands = self._returned(ticket, admission)
         else:
@@ -104,12 +105,12 @@ class RedisGate:
                 self._keys.request(ticket.request_key),
                 ticket.request_id,
                 answer,
-                _ms(ANSWER_KEPT),
+                ms(ANSWER_KEPT),
             )
         ]
         if hold.attempt_id == ticket.attempt_id:
             ends_at = round(hold.expires_at.timestamp() * 1000)
-            most = _ms(self._policy.hold)
+            most = ms(self._policy.hold)
             lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
             keep += [
                 lambda p: p.eval(script("extend_lock"), 1, lock, ticket.attempt_id, ends_at, most),
@@ -122,33 +123,34 @@ class RedisGate:
         one_trip(self._redis, *keep)
 
     def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
-        keys = self._keys
         one_trip(
             self._redis,
-            lambda p: p.eval(script("release_lock"), 1, keys.lock(slot_id), attempt_id),
-            lambda p: p.delete(keys.code(user_id, attempt_id)),
-            lambda p: p.zrem(keys.places(user_id), attempt_id),
+            self._release(slot_id, attempt_id),
+            self._drop_code(user_id, attempt_id),
+            self._leave_place(user_id, attempt_id),
         )
 
     def _returned(self, ticket: HoldTicket, admission: Admission) -> list[Command]:
-        keys = self._keys
-        commands: list[Command] = []
-        if admission.took_lock:
-            commands.append(self._release(ticket))
-        if admission.took_place:
-            commands.append(lambda p: p.zrem(keys.places(ticket.user_id), ticket.attempt_id))
-        if admission.took_code:
-            commands.append(lambda p: p.delete(keys.code(ticket.user_id, ticket.attempt_id)))
-        return commands
+        attempt_id, user_id = ticket.attempt_id, ticket.user_id
+        taken = [
+            (admission.took_lock, self._release(ticket.slot_id, attempt_id)),
+            (admission.took_place, self._leave_place(user_id, attempt_id)),
+            (admission.took_code, self._drop_code(user_id, attempt_id)),
+        ]
+        return [command for was_taken, command in taken if was_taken]
 
-    def _release(self, ticket: HoldTicket) -> Command:
-        lock = self._keys.lock(ticket.slot_id)
-        return lambda p: p.eval(script("release_lock"), 1, lock, ticket.attempt_id)
+    def _release(self, slot_id: str, attempt_id: str) -> Command:
+        lock = self._keys.lock(slot_id)
+        return lambda p: p.eval(script("release_lock"), 1, lock, attempt_id)
+
+    def _leave_place(self, user_id: str, attempt_id: str) -> Command:
+        places = self._keys.places(user_id)
+        return lambda p: p.zrem(places, attempt_id)
+
+    def _drop_code(self, user_id: str, attempt_id: str) -> Command:
+        code = self._keys.code(user_id, attempt_id)
+        return lambda p: p.delete(code)
 
     def _abandon(self, ticket: HoldTicket) -> Command:
         request = self._keys.request(ticket.request_key)
         return lambda p: p.eval(script("abandon_request"), 1, request, ticket.request_id)
-
-
-def _ms(duration: timedelta) -> int:
-    return round(duration.total_seconds() * 1000)

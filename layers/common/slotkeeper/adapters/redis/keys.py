@@ -18,6 +18,11 @@ REQUEST_LEASE = LOCK_CLAIM
 ANSWER_KEPT = timedelta(hours=24)
 
 
+def ms(duration: timedelta) -> int:
+    """A lifetime in whole milliseconds, as Redis takes it."""
+    return round(duration.total_seconds() * 1000)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
     """Keys of one environment; environments may share a server."""
