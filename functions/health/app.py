@@ -8,16 +8,24 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import HealthResponse
+from slotkeeper.contracts.problems import HealthResponse
+from slotkeeper.contracts.shapes import Nothing
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.check_health import check_health
 
 app = create_app()
 
 
-@app.get("/health")
-def get_health() -> Response[str]:
+@app.operation(
+    "GET",
+    "/health",
+    roles=[],
+    answers={HTTPStatus.OK: HealthResponse, HTTPStatus.SERVICE_UNAVAILABLE: HealthResponse},
+)
+def get_health(call: Call[Nothing, Nothing, Nothing]) -> Response[str]:
+    """Whether the service can serve"""
     states = check_health(dependencies=bootstrap.dependencies(), together=bootstrap.together)
     status = HTTPStatus.OK if all(states.values()) else HTTPStatus.SERVICE_UNAVAILABLE
     return answer(status, HealthResponse.text_of(states))

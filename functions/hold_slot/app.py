@@ -8,30 +8,42 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import HoldSlotRequest, HoldSlotResponse
+from slotkeeper.contracts.bookings import HoldSlotRequest, HoldSlotResponse
+from slotkeeper.contracts.shapes import Nothing
+from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.hold_slot import hold_slot
 
 app = create_app()
 
 
-@app.post("/bookings")
-def post_booking() -> Response[str]:
-    caller = app.caller(Role.PATIENT)
-    idempotency_key = app.idempotency_key()
-    request = app.body(HoldSlotRequest)
+@app.operation(
+    "POST",
+    "/bookings",
+    roles=[Role.PATIENT],
+    body_model=HoldSlotRequest,
+    answers={HTTPStatus.ACCEPTED: HoldSlotResponse},
+    refuses=[
+        *(errors.NotFound, errors.SlotHeld, errors.SlotUnavailable, errors.SlotInPast),
+        *(errors.TooManyHolds, errors.RequestInProgress, errors.IdempotencyKeyReused),
+    ],
+    idempotency="required",
+)
+def hold(call: Call[Nothing, Nothing, HoldSlotRequest]) -> Response[str]:
+    """Hold a slot and have a code sent"""
     count("booking_attempts_total")
     held = hold_slot(
         ticket=bootstrap.hold_ticket(
-            slot_id=request.slot_id,
-            user_id=caller.user_id,
-            idempotency_key=idempotency_key,
-            fingerprint=app.fingerprint(),
-            request_id=app.request_id,
+            slot_id=call.body.slot_id,
+            user_id=call.caller.user_id,
+            idempotency_key=call.idempotency_key or "",
+            fingerprint=call.fingerprint,
+            request_id=call.request_id,
         ),
-        channel=request.channel,
+        channel=call.body.channel,
         to_text=HoldSlotResponse.text_of,
         gate=bootstrap.gate(),
         slots=bootstrap.slots(),

@@ -8,30 +8,41 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import IdPath, ListSlotsQuery, SlotPageResponse
+from slotkeeper.contracts.shapes import IdPath, Nothing
+from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
+from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.list_slots import list_slots
 
 app = create_app()
 
 
-@app.get("/doctors/<_id>/slots")
-def get_slots(_id: str) -> Response[str]:
-    app.caller(*Role)
-    query = app.query(ListSlotsQuery)
-    wanted = query.wanted(app.path(IdPath).id)
+@app.operation(
+    "GET",
+    "/doctors/{id}/slots",
+    roles=Role,
+    path_model=IdPath,
+    query_model=ListSlotsQuery,
+    answers={HTTPStatus.OK: SlotPageResponse},
+    refuses=[errors.NotFound],
+)
+def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
+    """A doctor's free slots"""
+    query = call.query
+    wanted = query.wanted(call.path.id)
     page = list_slots(
         wanted=wanted,
-        page=query.page,
+        skip=query.skip,
         limit=query.limit,
         after=query.after(wanted),
         slots=bootstrap.slots(),
         doctors=bootstrap.doctors(),
         clock=bootstrap.clock(),
     )
-    return answer(HTTPStatus.OK, SlotPageResponse.text_of(page, query, wanted))
+    return answer(HTTPStatus.OK, SlotPageResponse.of(page, query, wanted).to_text())
 
 
 @instrumented

@@ -8,22 +8,30 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import IdPath
+from slotkeeper.contracts.shapes import IdPath, Nothing
+from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.release_hold import release_hold
 
 app = create_app()
 
 
-@app.delete("/bookings/<_id>/hold")
-def delete_hold(_id: str) -> Response[str]:
-    caller = app.caller(Role.PATIENT)
-    path = app.path(IdPath)
+@app.operation(
+    "DELETE",
+    "/bookings/{id}/hold",
+    roles=[Role.PATIENT],
+    path_model=IdPath,
+    answers={HTTPStatus.NO_CONTENT: None},
+    refuses=[errors.NotFound, errors.HoldExpired],
+)
+def release(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
+    """Let a held slot go"""
     release_hold(
-        attempt=Attempt(id=path.id, user_id=caller.user_id, request_id=app.request_id),
+        attempt=Attempt(id=call.path.id, user_id=call.caller.user_id, request_id=call.request_id),
         slots=bootstrap.slots(),
         ledger=bootstrap.ledger(),
         gate=bootstrap.gate(),

@@ -8,22 +8,32 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import IdPath, ResendOtpResponse
+from slotkeeper.contracts.bookings import ResendOtpResponse
+from slotkeeper.contracts.shapes import IdPath, Nothing
+from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.resend_otp import resend_otp
 
-app = create_app()
+app = create_app(bootstrap.requests)
 
 
-@app.post("/bookings/<_id>/resend-otp")
-def post_resend(_id: str) -> Response[str]:
-    caller = app.caller(Role.PATIENT)
-    path = app.path(IdPath)
+@app.operation(
+    "POST",
+    "/bookings/{id}/resend-otp",
+    roles=[Role.PATIENT],
+    path_model=IdPath,
+    answers={HTTPStatus.ACCEPTED: ResendOtpResponse},
+    refuses=[errors.NotFound, errors.HoldExpired, errors.OtpLocked],
+    idempotency="honoured",
+)
+def resend(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
+    """Have a new code sent; the earlier one no longer works"""
     sent = resend_otp(
-        attempt=Attempt(id=path.id, user_id=caller.user_id, request_id=app.request_id),
+        attempt=Attempt(id=call.path.id, user_id=call.caller.user_id, request_id=call.request_id),
         fresh=bootstrap.fresh_code(),
         codes=bootstrap.codes(),
         slots=bootstrap.slots(),

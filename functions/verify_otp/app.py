@@ -8,24 +8,34 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper import bootstrap
-from slotkeeper.contracts.http import BookingResponse, IdPath, VerifyOtpRequest
+from slotkeeper.contracts.bookings import BookingResponse, VerifyOtpRequest
+from slotkeeper.contracts.shapes import IdPath, Nothing
+from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.http import answer, create_app
 from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.verify_otp import verify_otp
 
-app = create_app()
+app = create_app(bootstrap.requests)
 
 
-@app.post("/bookings/<_id>/verify-otp")
-def post_code(_id: str) -> Response[str]:
-    caller = app.caller(Role.PATIENT)
-    path = app.path(IdPath)
-    request = app.body(VerifyOtpRequest)
+@app.operation(
+    "POST",
+    "/bookings/{id}/verify-otp",
+    roles=[Role.PATIENT],
+    path_model=IdPath,
+    body_model=VerifyOtpRequest,
+    answers={HTTPStatus.CREATED: BookingResponse, HTTPStatus.OK: BookingResponse},
+    refuses=[errors.NotFound, errors.HoldExpired, errors.OtpInvalid, errors.OtpLocked],
+    idempotency="honoured",
+)
+def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
+    """Confirm the booking with the code that was sent"""
     confirmation = verify_otp(
-        attempt=Attempt(id=path.id, user_id=caller.user_id, request_id=app.request_id),
-        code=request.code,
+        attempt=Attempt(id=call.path.id, user_id=call.caller.user_id, request_id=call.request_id),
+        code=call.body.code,
         codes=bootstrap.codes(),
         maker=bootstrap.code_maker(),
         gate=bootstrap.gate(),

@@ -81,7 +81,7 @@ def test_a_cursor_reads_on_from_where_it_is(house: House, doctors: list[str]) ->
     first = house.slots.free_slots(
         SlotFilter(doctor_id=doctors[0]), now=now, after=None, skip=0, limit=150
     )
-    after = Position(start_time=first[-1].start_time, id=first[-1].id)
+    after = Position(key=first[-1].start_time, id=first[-1].id)
     query = slots_module._free(SlotFilter(doctor_id=doctors[0]), now, after)
 
     plan = _plan(house, "slots", query, sort={"startTime": 1, "_id": 1}, limit=21)

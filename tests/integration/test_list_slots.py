@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.slot import SlotStatus
-from slotkeeper.ports import Position, SlotFilter
-from slotkeeper.services.list_slots import SlotPage, list_slots
+from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.ports import Page, Position, SlotFilter
+from slotkeeper.services.list_slots import list_slots
 from tests.support.house import House
 
 
@@ -18,12 +18,14 @@ class _Now:
         return datetime.now(UTC)
 
 
-def _list(house: House, doctor: str, *, page: int = 1, limit: int = 20, **more: object) -> SlotPage:
+def _list(
+    house: House, doctor: str, *, page: int = 1, limit: int = 20, **more: object
+) -> Page[Slot]:
     after = more.pop("after", None)
     assert after is None or isinstance(after, Position)
     return list_slots(
         wanted=SlotFilter(doctor_id=doctor, **more),  # type: ignore[arg-type]  # fields by name
-        page=page,
+        skip=0 if after else (page - 1) * limit,
         limit=limit,
         after=after,
         slots=house.slots,

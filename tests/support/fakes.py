@@ -358,7 +358,7 @@ class FakeSlots(Fake):
         with self._called("free_slots"):
             found = self._free(wanted, now)
             if after is not None:
-                place = (after.start_time, after.id)
+                place = (after.key, after.id)
                 found = [slot for slot in found if (slot.start_time, slot.id) > place]
             return found[skip : skip + limit]
 

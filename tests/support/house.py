@@ -26,7 +26,7 @@ from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.together import together
-from slotkeeper.contracts.http import HoldSlotResponse
+from slotkeeper.contracts.bookings import HoldSlotResponse
 from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from slotkeeper.contracts.http import HoldSlotRequest, IdPath, ListSlotsQuery, read
+from slotkeeper.contracts.bookings import HoldSlotRequest
 from slotkeeper.contracts.messages import CodeMessage, parse_message
+from slotkeeper.contracts.shapes import IdPath, read
+from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.attempt import attempt_id, booking_id
 from slotkeeper.domain.slot import slot_id
 from slotkeeper.settings import from_environment

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
-from slotkeeper.contracts.http import problem
+from slotkeeper.contracts.problems import problem
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
-from slotkeeper.entrypoints.http import STATUS
+from slotkeeper.entrypoints.operation import STATUS
 from slotkeeper.settings import Settings
+from tests.support.routes import operations_of
 
 ROOT = Path(__file__).parents[2]
 Node = dict[str, Any]  # Any: a template is free YAML
@@ -198,12 +199,11 @@ def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:
 
 
 def routes_in_code() -> set[tuple[str, str, str]]:
-    found = set()
-    for folder in FOLDERS:
-        source = (ROOT / "functions" / folder / "app.py").read_text()
-        for method, path in re.findall(r'^@app\.(\w+)\("([^"]+)"\)', source, re.MULTILINE):
-            found.add((folder, method.upper(), re.sub(r"<_?(\w+)>", r"{\1}", path)))
-    return found
+    return {
+        (folder, operation.method, operation.path)
+        for folder in FOLDERS
+        for operation in operations_of(folder)
+    }
 
 
 def test_every_route_of_a_handler_is_in_the_template_and_the_other_way_round() -> None:

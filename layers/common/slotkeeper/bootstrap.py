@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.codes import RedisCodes
     from slotkeeper.adapters.redis.gate import RedisGate
     from slotkeeper.adapters.redis.keys import Keys
+    from slotkeeper.adapters.redis.requests import RedisRequests
     from slotkeeper.adapters.tokens import TokenVerifier
     from slotkeeper.services.send_notification import Post
 
@@ -140,6 +141,13 @@ def gate() -> RedisGate:
     from slotkeeper.adapters.redis.gate import RedisGate
 
     return RedisGate(redis(), _keys(), policy())
+
+
+@cache
+def requests() -> RedisRequests:
+    from slotkeeper.adapters.redis.requests import RedisRequests
+
+    return RedisRequests(redis(), _keys())
 
 
 @cache

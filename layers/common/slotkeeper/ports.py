@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.events import DomainEvent
@@ -58,10 +58,28 @@ class SlotFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """A place in a list ordered by (start_time, id); a page begins right after it."""
+    """A place in a list ordered by (key, id): a start time or a name; a page begins after it."""
 
-    start_time: datetime
+    key: datetime | str
     id: str
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """A part of a list, how many the whole has, and where the next page begins, if there is one.
+
+    `total` is counted up to `MAX_TOTAL`, so that no count grows with a collection.
+    """
+
+    items: Sequence[Item]
+    total: int
+    next: Position | None
+
+
+MAX_TOTAL = 10_000
 
 
 class SlotStore(Protocol):
@@ -176,6 +194,35 @@ class Outbox(Protocol):
         ...
 
     def mark_sent(self, events: Sequence[DomainEvent]) -> None: ...
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestState:
+    """What is known of a request sent before; at most one of the three, none if it is fresh."""
+
+    answer: str | None = None
+    is_reused: bool = False
+    busy_for_ms: int | None = None
+
+
+class RequestMemory(Protocol):
+    """Idempotency keys: what each stood for and was answered, for 24 hours.
+
+    `key` is `domain.attempt.request_key`; `owner` the invocation that works on it.
+    """
+
+    def begin(self, key: str, *, fingerprint: str, owner: str) -> RequestState:
+        """What is known of the request; a fresh one is the owner's now, for a short lease."""
+        ...
+
+    def complete(self, key: str, *, owner: str, answer: str) -> None: ...
+
+    def abandon(self, key: str, *, owner: str) -> None:
+        """The request had no effect: forget its key."""
+        ...
 
 
 # --- holds and codes in Redis ---------------------------------------------------------------------

@@ -8,19 +8,13 @@ from http import HTTPStatus
 
 import pytest
 
-from slotkeeper.contracts.http import (
-    BookingResponse,
-    HealthResponse,
-    HoldSlotResponse,
-    ListSlotsQuery,
-    ResendOtpResponse,
-    SlotPageResponse,
-    problem,
-    read,
-)
+from slotkeeper.contracts.bookings import BookingResponse, HoldSlotResponse, ResendOtpResponse
+from slotkeeper.contracts.problems import HealthResponse, problem
+from slotkeeper.contracts.shapes import read
+from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
-from slotkeeper.ports import Position
-from slotkeeper.services.list_slots import SlotPage
+from slotkeeper.domain.slot import Slot
+from slotkeeper.ports import Page, Position
 from tests.support.fakes import ALICE, ATTEMPT, DOCTOR, NOW, SLOT, a_booking, a_hold, a_slot
 
 SENT = CodeSent(
@@ -104,9 +98,9 @@ def test_etag_is_the_quoted_version() -> None:
 
 def test_page_of_slots_is_answered_in_the_contracts_shape() -> None:
     query = read(ListSlotsQuery, {"limit": "1", "page": "2"})
-    page = SlotPage(items=[a_slot()], total=3, next=None)
+    page = Page[Slot](items=[a_slot()], total=3, next=None)
 
-    answer = json.loads(SlotPageResponse.text_of(page, query, query.wanted(DOCTOR)))
+    answer = json.loads(SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text())
 
     assert answer == {
         "items": [
@@ -132,18 +126,18 @@ def test_page_of_slots_is_answered_in_the_contracts_shape() -> None:
 @pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2), (40, 2)], ids=str)
 def test_pages_are_counted_up(total: int, pages: int) -> None:
     query = read(ListSlotsQuery, {})
-    page = SlotPage(items=[], total=total, next=None)
+    page = Page[Slot](items=[], total=total, next=None)
 
-    answer = json.loads(SlotPageResponse.text_of(page, query, query.wanted(DOCTOR)))
+    answer = json.loads(SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text())
 
     assert answer["pageInfo"]["totalPages"] == pages
 
 
 def test_next_cursor_leads_to_the_next_page_of_the_same_list() -> None:
     first = read(ListSlotsQuery, {"date": "2026-03-03"})
-    position = Position(start_time=a_slot().start_time, id=SLOT)
-    page = SlotPage(items=[a_slot()], total=2, next=position)
-    answer = json.loads(SlotPageResponse.text_of(page, first, first.wanted(DOCTOR)))
+    position = Position(key=a_slot().start_time, id=SLOT)
+    page = Page[Slot](items=[a_slot()], total=2, next=position)
+    answer = json.loads(SlotPageResponse.of(page, first, first.wanted(DOCTOR)).to_text())
     cursor = answer["pageInfo"]["nextCursor"]
 
     second = read(ListSlotsQuery, {"date": "2026-03-03", "cursor": cursor, "limit": "5"})
@@ -153,9 +147,9 @@ def test_next_cursor_leads_to_the_next_page_of_the_same_list() -> None:
 
 def test_listed_slot_with_a_hold_that_is_over_is_active_and_shows_nothing_of_it() -> None:
     query = read(ListSlotsQuery, {})
-    page = SlotPage(items=[a_slot(hold=a_hold())], total=1, next=None)
+    page = Page[Slot](items=[a_slot(hold=a_hold())], total=1, next=None)
 
-    text = SlotPageResponse.text_of(page, query, query.wanted(DOCTOR))
+    text = SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text()
 
     assert json.loads(text)["items"][0]["status"] == "active"
     assert ALICE not in text

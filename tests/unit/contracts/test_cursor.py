@@ -14,7 +14,7 @@ from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports import Position
 
 QUERY = "doctor=doc_1"
-POSITION = Position(start_time=datetime(2026, 3, 3, 9, 0, tzinfo=UTC), id="doc_1_20260303T0900Z")
+POSITION = Position(key=datetime(2026, 3, 3, 9, 0, tzinfo=UTC), id="doc_1_20260303T0900Z")
 CURSOR = encode_cursor(POSITION, QUERY)
 
 
@@ -41,7 +41,7 @@ def test_cursor_is_safe_in_a_query() -> None:
 )
 def test_any_position_survives_the_round_trip(start: datetime, id_: str) -> None:
     start = start.replace(tzinfo=UTC, microsecond=start.microsecond // 1000 * 1000)
-    position = Position(start_time=start, id=id_)
+    position = Position(key=start, id=id_)
 
     assert decode_cursor(encode_cursor(position, QUERY), QUERY) == position
 

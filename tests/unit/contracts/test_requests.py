@@ -4,13 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slotkeeper.contracts.http import (
-    HoldSlotRequest,
-    IdPath,
-    ListSlotsQuery,
-    VerifyOtpRequest,
-    read,
-)
+from slotkeeper.contracts.bookings import HoldSlotRequest, VerifyOtpRequest
+from slotkeeper.contracts.shapes import IdPath, read
+from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports import SlotFilter

@@ -4,7 +4,7 @@ import pytest
 
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
-from slotkeeper.entrypoints.http import STATUS
+from slotkeeper.entrypoints.operation import STATUS
 
 CONTRACT = {
     "invalid_request": 400,
@@ -13,13 +13,17 @@ CONTRACT = {
     "not_found": 404,
     "slot_held": 409,
     "slot_unavailable": 409,
+    "booking_not_confirmed": 409,
     "request_in_progress": 409,
+    "version_conflict": 409,
     "hold_expired": 410,
+    "precondition_failed": 412,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "otp_invalid": 422,
     "idempotency_key_reused": 422,
     "slot_in_past": 422,
+    "too_late": 422,
     "rate_limited": 429,
     "otp_locked": 429,
     "too_many_holds": 429,

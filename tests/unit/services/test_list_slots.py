@@ -6,8 +6,8 @@ import pytest
 
 from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.slot import Slot, SlotStatus
-from slotkeeper.ports import Position, SlotFilter
-from slotkeeper.services.list_slots import SlotPage, list_slots
+from slotkeeper.ports import Page, Position, SlotFilter
+from slotkeeper.services.list_slots import list_slots
 from tests.support.fakes import (
     DOCTOR,
     NOW,
@@ -39,10 +39,10 @@ class World:
         page: int = 1,
         limit: int = 2,
         after: Position | None = None,
-    ) -> SlotPage:
+    ) -> Page[Slot]:
         return list_slots(
             wanted=wanted,
-            page=page,
+            skip=0 if after else (page - 1) * limit,
             limit=limit,
             after=after,
             slots=self.slots,
@@ -61,7 +61,7 @@ def test_first_page_holds_the_earliest_slots() -> None:
 def test_next_names_the_last_slot_of_the_page() -> None:
     found = World().list()
 
-    assert found.next == Position(start_time=FIVE[1].start_time, id=FIVE[1].id)
+    assert found.next == Position(key=FIVE[1].start_time, id=FIVE[1].id)
 
 
 def test_page_number_skips_the_pages_before() -> None:
@@ -71,7 +71,7 @@ def test_page_number_skips_the_pages_before() -> None:
 
 
 def test_cursor_wins_over_the_page_number() -> None:
-    after = Position(start_time=FIVE[0].start_time, id=FIVE[0].id)
+    after = Position(key=FIVE[0].start_time, id=FIVE[0].id)
 
     found = World().list(page=3, after=after)
 

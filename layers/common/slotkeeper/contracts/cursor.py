@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports import Position
@@ -17,12 +18,14 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 
 def encode_cursor(position: Position, query: str) -> str:
     """A cursor for the page after `position` of the list that `query` names."""
-    fields = [round(position.start_time.timestamp() * 1000), position.id, _digest(query)]
+    key = position.key
+    place = round(key.timestamp() * 1000) if isinstance(key, datetime) else key
+    fields = [place, position.id, _digest(query)]
     return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, query: str) -> Position:
-    """The position a cursor stands for.
+def decode_cursor(cursor: str, query: str, key: type[datetime | str] = datetime) -> Position:
+    """The position a cursor stands for, in a list ordered by `key`.
 
     Raises:
         InvalidRequest: not a cursor of ours, or of another query.
@@ -30,17 +33,21 @@ def decode_cursor(cursor: str, query: str) -> Position:
     try:
         padded = cursor + "=" * (-len(cursor) % 4)
         fields = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        milliseconds, id_, digest = fields
-        if not (
-            type(milliseconds) is int
-            and type(id_) is str
-            and _ID.fullmatch(id_)
-            and digest == _digest(query)
-        ):
+        place, id_, digest = fields
+        if not (type(id_) is str and _ID.fullmatch(id_) and digest == _digest(query)):
             raise ValueError("not a cursor of this query")
-        return Position(start_time=datetime.fromtimestamp(milliseconds / 1000, UTC), id=id_)
+        return Position(key=_key(place, key), id=id_)
     except (ValueError, TypeError, OverflowError, OSError, binascii.Error) as error:
         raise InvalidRequest([("cursor", "not a cursor of this list")]) from error
+
+
+def _key(place: Any, key: type[datetime | str]) -> datetime | str:
+    if key is datetime and type(place) is int:
+        return datetime.fromtimestamp(place / 1000, UTC)
+    if key is str and type(place) is str:
+        place.encode()  # a lone surrogate is no name
+        return place
+    raise ValueError("not a key of this list")
 
 
 def _digest(query: str) -> str:

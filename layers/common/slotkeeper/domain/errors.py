@@ -5,6 +5,8 @@ AppointmentError
   Unauthenticated  Forbidden  NotFound                       who sent it may not
   SlotHeld  SlotUnavailable  SlotInPast  TooManyHolds        the slot is not to be had
   HoldExpired  OtpInvalid  OtpLocked  RateLimited            the attempt cannot go on (yet)
+  BookingNotConfirmed  TooLate                               the booking cannot be changed (so)
+  VersionConflict  PreconditionFailed                        it was changed by somebody else
   RequestInProgress  IdempotencyKeyReused                    the request was sent before
   Unavailable                                                a dependency is down, nothing half done
 
@@ -114,6 +116,29 @@ class OtpLocked(AppointmentError):
 class RateLimited(AppointmentError):
     code = "rate_limited"
     detail = "Too many requests."
+    retry_after_seconds = 1
+
+
+class BookingNotConfirmed(AppointmentError):
+    code = "booking_not_confirmed"
+    detail = "Only a confirmed booking can be changed."
+
+
+class TooLate(AppointmentError):
+    code = "too_late"
+    detail = "It is too late for that."
+
+
+class VersionConflict(AppointmentError):
+    """Somebody else changed it at the same time; read it and try again."""
+
+    code = "version_conflict"
+    detail = "It was changed at the same time."
+
+
+class PreconditionFailed(AppointmentError):
+    code = "precondition_failed"
+    detail = "It is not the version that If-Match names."
 
 
 class RequestInProgress(AppointmentError):

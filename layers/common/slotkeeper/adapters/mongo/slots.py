@@ -31,7 +31,7 @@ from slotkeeper.domain.slot import (
     doctor_of,
 )
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import Position, SlotDecision, SlotFilter
+from slotkeeper.ports import MAX_TOTAL, Position, SlotDecision, SlotFilter
 
 Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
 
@@ -276,7 +276,7 @@ class MongoSlots:
 
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
         with call():
-            return self._slots.count_documents(_free(wanted, now, None))
+            return self._slots.count_documents(_free(wanted, now, None), limit=MAX_TOTAL)
 
     def _change(
         self, slot_id: str, condition: Expression, changes: Mapping[str, Expression]
@@ -420,7 +420,8 @@ def _free(wanted: SlotFilter, now: datetime, after: Position | None) -> Document
     if wanted.start is not None:
         bounds.append(("$gte", wanted.start))
     if after is not None:
-        bounds.append(("$gte", after.start_time))
+        assert isinstance(after.key, datetime)
+        bounds.append(("$gte", after.key))
     # One bound: of two on the same field an index uses but one.
     operator, earliest = max(bounds, key=lambda bound: bound[1])
     start: Document = {operator: earliest}
@@ -438,7 +439,7 @@ def _free(wanted: SlotFilter, now: datetime, after: Position | None) -> Document
     if wanted.date is not None:
         conditions.append({"date": wanted.date})
     if after is not None:
-        seen = {"startTime": after.start_time, "_id": {"$lte": after.id}}
+        seen = {"startTime": after.key, "_id": {"$lte": after.id}}
         conditions.append({"$nor": [seen]})
     return {"$and": conditions}
 

@@ -8,7 +8,8 @@ from typing import Any
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
-from slotkeeper.adapters.redis.keys import ANSWER_KEPT, LOCK_CLAIM, REQUEST_LEASE, Keys, ms
+from slotkeeper.adapters.redis.keys import LOCK_CLAIM, Keys, ms
+from slotkeeper.adapters.redis.requests import RedisRequests, state_of
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold
@@ -22,6 +23,7 @@ class RedisGate:
         self._redis = redis
         self._keys = keys
         self._policy = policy
+        self._requests = RedisRequests(redis, keys)
 
     def admit(self, ticket: HoldTicket) -> Admission:
         try:
@@ -33,11 +35,11 @@ class RedisGate:
                 one_trip(self._redis, self._abandon(ticket), release)
             raise
         request, holder, lock_ms, place, wrote_code = answers
-        state = request[0]
+        known = state_of(request)
         return Admission(
-            answer=request[1] if state == "answered" else None,
-            is_reused=state == "reused",
-            busy_for_ms=request[1] if state == "busy" else None,
+            answer=known.answer,
+            is_reused=known.is_reused,
+            busy_for_ms=known.busy_for_ms,
             lock_holder=holder or ticket.attempt_id,
             lock_for_ms=lock_ms,
             took_lock=holder is None,
@@ -51,13 +53,8 @@ class RedisGate:
         lock = keys.lock(ticket.slot_id)
         return one_trip(
             self._redis,
-            lambda p: p.eval(
-                script("begin_request"),
-                1,
-                keys.request(ticket.request_key),
-                ticket.fingerprint,
-                ticket.request_id,
-                ms(REQUEST_LEASE),
+            self._requests.to_begin(
+                ticket.request_key, fingerprint=ticket.fingerprint, owner=ticket.request_id
             ),
             lambda p: p.set(lock, ticket.attempt_id, nx=True, px=ms(LOCK_CLAIM), get=True),
             lambda p: p.pttl(lock),
@@ -99,14 +96,7 @@ class RedisGate:
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
         keep: list[Command] = [
-            lambda p: p.eval(
-                script("complete_request"),
-                1,
-                self._keys.request(ticket.request_key),
-                ticket.request_id,
-                answer,
-                ms(ANSWER_KEPT),
-            )
+            self._requests.to_complete(ticket.request_key, owner=ticket.request_id, answer=answer)
         ]
         if hold.attempt_id == ticket.attempt_id:
             ends_at = round(hold.expires_at.timestamp() * 1000)
@@ -152,5 +142,4 @@ class RedisGate:
         return lambda p: p.delete(code)
 
     def _abandon(self, ticket: HoldTicket) -> Command:
-        request = self._keys.request(ticket.request_key)
-        return lambda p: p.eval(script("abandon_request"), 1, request, ticket.request_id)
+        return self._requests.to_abandon(ticket.request_key, owner=ticket.request_id)

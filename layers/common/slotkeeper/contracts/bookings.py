@@ -1,0 +1,86 @@
+"""Bodies and parameters of /bookings."""
+
+from __future__ import annotations
+
+from email.utils import format_datetime
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from slotkeeper.contracts.shapes import Id, Instant, Request, Shape
+from slotkeeper.domain.attempt import CodeSent, HoldReceipt
+from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.user import Channel
+
+
+def channel(value: Any) -> Any:
+    """The channel a text names; strict models take no text for an enum."""
+    return Channel(value) if isinstance(value, str) and value in list(Channel) else value
+
+
+Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
+ChannelName = Annotated[Channel, BeforeValidator(channel)]
+
+
+class HoldSlotRequest(Request):
+    slot_id: Id
+    channel: ChannelName | None = None
+
+
+class CodeSentResponse(Shape):
+    channel: Channel
+    destination: str
+    expires_at: Instant
+    resend_at: Instant
+
+
+class HoldSlotResponse(Shape):
+    attempt_id: str
+    slot_id: str
+    expires_at: Instant
+    server_time: Instant
+    otp: CodeSentResponse
+
+    @classmethod
+    def text_of(cls, receipt: HoldReceipt) -> str:
+        return cls.model_validate(receipt).to_text()
+
+    @classmethod
+    def expires_header(cls, text: str) -> str:
+        """The `Expires` header (RFC 9110) of an answer, from its text."""
+        return format_datetime(cls.model_validate_json(text).expires_at, usegmt=True)
+
+
+class ResendOtpResponse(Shape):
+    otp: CodeSentResponse
+
+    @classmethod
+    def text_of(cls, sent: CodeSent) -> str:
+        return cls(otp=CodeSentResponse.model_validate(sent)).to_text()
+
+
+class VerifyOtpRequest(Request):
+    code: Code
+
+
+class BookingResponse(Shape):
+    id: str
+    slot_id: str
+    doctor_id: str
+    user_id: str
+    date: str
+    start_time: Instant
+    end_time: Instant
+    status: BookingStatus
+    version: int
+    created_at: Instant
+    updated_at: Instant
+
+    @classmethod
+    def of(cls, booking: Booking) -> BookingResponse:
+        return cls.model_validate({name: getattr(booking, name) for name in cls.model_fields})
+
+    @classmethod
+    def with_etag(cls, booking: Booking) -> tuple[str, dict[str, str]]:
+        """The body, and the headers that name its version."""
+        return cls.of(booking).to_text(), {"ETag": f'"{booking.version}"'}

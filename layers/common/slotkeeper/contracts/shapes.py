@@ -1,0 +1,175 @@
+"""What every body and parameter has in common: camelCase, strict types, nothing unknown let in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic.alias_generators import to_camel
+
+from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
+from slotkeeper.domain.errors import InvalidRequest
+from slotkeeper.ports import Page, Position
+
+MAX_LIMIT = 100
+DEFAULT_LIMIT = 20
+MAX_SKIP = 10_000
+"""Items that pages may skip; a cursor reads on from anywhere at the same cost."""
+
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+def utc_text(instant: datetime) -> str:
+    """RFC 3339 in UTC, to the millisecond (what MongoDB keeps)."""
+    return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str)]
+"""A time in an answer."""
+
+
+class Shape(BaseModel):
+    """What we send."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, from_attributes=True, extra="forbid"
+    )
+
+    def to_text(self) -> str:
+        return self.model_dump_json(by_alias=True)
+
+
+class Request(BaseModel):
+    """What clients send: names as in the contract, types as they are in JSON."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True
+    )
+
+
+class Nothing(Request):
+    """No parameter, no body."""
+
+
+Read = TypeVar("Read", bound=Request)
+
+
+def read(model: type[Read], value: Any) -> Read:
+    """The request that `value` (parsed JSON, or parameters) is.
+
+    Raises:
+        InvalidRequest: with one error for each field that is wrong; never echoes the value.
+    """
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        raise InvalidRequest(
+            [
+                (".".join(str(part) for part in problem["loc"]), problem["msg"])
+                for problem in error.errors(include_url=False, include_input=False)
+            ]
+        ) from error
+
+
+class IdPath(Request):
+    """`{id}`: API Gateway allows one name for a variable at a place in the path."""
+
+    id: Id
+
+
+# --- parameters that are text ---------------------------------------------------------------------
+
+
+def whole_number(value: Any) -> Any:
+    """The number that a parameter is; int() would take "1_000", " 5 ", digits of other scripts."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 9:
+        return int(value)
+    return value
+
+
+def _calendar_date(value: str) -> str:
+    # fromisoformat() would take week dates and dates without hyphens.
+    try:
+        if date.fromisoformat(value).isoformat() == value:
+            return value
+    except ValueError:
+        pass
+    raise ValueError("not a date like 2026-01-31")
+
+
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_NO_TIME = "not a time with its offset, like 2026-01-31T09:00:00Z"
+
+
+def _instant(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    if not _RFC_3339.fullmatch(value):
+        raise ValueError(_NO_TIME)
+    try:
+        return datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(_NO_TIME) from None
+
+
+CalendarDate = Annotated[
+    str, AfterValidator(_calendar_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+InstantText = Annotated[datetime, BeforeValidator(_instant)]
+
+
+# --- pages ----------------------------------------------------------------------------------------
+
+
+class PageQuery(Request):
+    """Which page of a list: the `page`-th of `limit` items, or the one where `cursor` stands."""
+
+    page: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_SKIP)] = 1
+    limit: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    cursor: Annotated[str | None, Field(max_length=512)] = None
+
+    def after(self, wanted: object, key: type[datetime | str] = datetime) -> Position | None:
+        """Where the page begins in the list that `wanted` filters and `key` orders.
+
+        Raises:
+            InvalidRequest: a cursor of another list, or a page too far in to be counted up to.
+        """
+        if self.cursor:
+            return decode_cursor(self.cursor, repr(wanted), key)
+        if self.skip > MAX_SKIP:
+            raise InvalidRequest([("page", f"skips more than {MAX_SKIP} items: use the cursor")])
+        return None
+
+    @property
+    def skip(self) -> int:
+        """Items before the page; none where a cursor says where it begins."""
+        return 0 if self.cursor else (self.page - 1) * self.limit
+
+
+class PageInfo(Shape):
+    page: int
+    limit: int
+    total_pages: int
+    total_items: int
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, page: Page[Any], query: PageQuery, wanted: object) -> PageInfo:
+        return cls(
+            page=query.page,
+            limit=query.limit,
+            total_pages=-(-page.total // query.limit),
+            total_items=page.total,
+            next_cursor=encode_cursor(page.next, repr(wanted)) if page.next else None,
+        )

@@ -1,0 +1,57 @@
+"""Bodies and parameters of a doctor's slots."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from slotkeeper.contracts.shapes import (
+    CalendarDate,
+    Instant,
+    InstantText,
+    PageInfo,
+    PageQuery,
+    Shape,
+)
+from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.ports import Page, SlotFilter
+
+
+class ListSlotsQuery(PageQuery):
+    date: CalendarDate | None = None
+    from_: Annotated[InstantText | None, Field(alias="from")] = None
+    to: InstantText | None = None
+
+    def wanted(self, doctor_id: str) -> SlotFilter:
+        return SlotFilter(doctor_id=doctor_id, date=self.date, start=self.from_, end=self.to)
+
+
+class SlotResponse(Shape):
+    id: str
+    doctor_id: str
+    date: str
+    start_time: Instant
+    end_time: Instant
+    status: SlotStatus
+
+    @classmethod
+    def of(cls, slot: Slot) -> SlotResponse:
+        return cls.model_validate({name: getattr(slot, name) for name in cls.model_fields})
+
+    @classmethod
+    def of_free(cls, slot: Slot) -> SlotResponse:
+        """A slot as listed among the free ones: a hold that is over no longer counts."""
+        return cls.of(slot).model_copy(update={"status": SlotStatus.ACTIVE})
+
+
+class SlotPageResponse(Shape):
+    items: list[SlotResponse]
+    page_info: PageInfo
+
+    @classmethod
+    def of(cls, page: Page[Slot], query: PageQuery, wanted: SlotFilter) -> SlotPageResponse:
+        return cls(
+            items=[SlotResponse.of_free(slot) for slot in page.items],
+            page_info=PageInfo.of(page, query, wanted),
+        )

@@ -1,0 +1,71 @@
+"""A request repeated with its idempotency key has one effect and one answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
+from slotkeeper.entrypoints.operation import Call
+from slotkeeper.ports import RequestMemory
+
+
+def once(
+    call: Call[Any, Any, Any], make: Callable[[], Response[str]], requests: RequestMemory
+) -> Response[str]:
+    """The answer `make` gives, or, byte for byte, the one it gave to this key before.
+
+    Only successes are remembered: a refusal keeps no key. Where the memory does not answer, the
+    request is carried out all the same: whatever honours a key finds its own first effect by
+    `call.request_key`, so the memory saves the answer's bytes, not the effect.
+
+    Raises:
+        RequestInProgress, IdempotencyKeyReused: the key is taken.
+    """
+    key = call.request_key
+    try:
+        known = requests.begin(key, fingerprint=call.fingerprint, owner=call.request_id)
+    except Unavailable:
+        return make()
+    if known.is_reused:
+        raise IdempotencyKeyReused
+    if known.busy_for_ms is not None:
+        raise RequestInProgress(retry_after_seconds=-(-known.busy_for_ms // 1000))
+    if known.answer is not None:
+        return _replayed(known.answer)
+    succeeded = False
+    try:
+        answer = make()
+        succeeded = True
+    finally:
+        if not succeeded:
+            with suppress(Unavailable):
+                requests.abandon(key, owner=call.request_id)
+    with suppress(Unavailable):
+        requests.complete(key, owner=call.request_id, answer=_text_of(answer))
+    return answer
+
+
+def _text_of(answer: Response[str]) -> str:
+    return json.dumps(
+        {
+            "status": answer.status_code,
+            "type": answer.content_type,
+            "headers": answer.headers,
+            "body": answer.body,
+        }
+    )
+
+
+def _replayed(text: str) -> Response[str]:
+    told = json.loads(text)
+    return Response(
+        status_code=told["status"],
+        content_type=told["type"],
+        headers={**told["headers"], "Idempotent-Replayed": "true"},
+        body=told["body"],
+    )
