@@ -129,7 +129,16 @@ class House:
 
     def doctor(self, clinic: str = "clinic-1") -> str:
         doctor_id = f"dr-{uuid.uuid4().hex[:10]}"
-        self.database[DOCTORS].insert_one({"_id": doctor_id, "clinicId": clinic})
+        self.database[DOCTORS].insert_one(
+            {
+                "_id": doctor_id,
+                "clinicId": clinic,
+                "name": f"Dr. {doctor_id}",
+                "specialty": "general practice",
+                "timeZone": "Europe/Berlin",
+                "version": 1,
+            }
+        )
         return doctor_id
 
     def slot(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,9 +25,15 @@ RULES = {
 
 
 def config() -> Config:
-    """The tests' system; on other ports where its usual ones are taken by somebody else."""
-    state = TOOLS / "test"
+    """The tests' system; on other ports where its usual ones are taken by somebody else.
+
+    SLOTKEEPER_TEST names another one, for two runs side by side.
+    """
+    name = os.environ.get("SLOTKEEPER_TEST", "")
+    state = TOOLS / f"test{name}"
     usual = {"api_port": 4711, "mongo_port": 27217, "redis_port": 6579}
+    if name:
+        usual = {port: _any_port() for port in usual}
     wanted = Config(state=state, rules=RULES, mongo_test_commands=True, **usual)
     down(wanted)
     free = {name: port if not is_taken(port) else _any_port() for name, port in usual.items()}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
 from slotkeeper.domain.user import Channel, User
@@ -164,6 +165,30 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
         request_id=document["requestId"],
         at=document["at"],
     )
+
+
+def doctor_of(document: Mapping[str, Any]) -> Doctor:
+    return Doctor(
+        id=document["_id"],
+        clinic_id=document["clinicId"],
+        name=document["name"],
+        specialty=document["specialty"],
+        time_zone=document["timeZone"],
+        consultation_fee=document.get("consultationFee"),
+        version=document["version"],
+    )
+
+
+def doctor_document(doctor: Doctor) -> Document:
+    return {
+        "_id": doctor.id,
+        "clinicId": doctor.clinic_id,
+        "name": doctor.name,
+        "specialty": doctor.specialty,
+        "timeZone": doctor.time_zone,
+        "consultationFee": doctor.consultation_fee,
+        "version": doctor.version,
+    }
 
 
 def user_of(user_id: str, document: Mapping[str, Any] | None) -> User:
