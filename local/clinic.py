@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,11 +10,12 @@ from pymongo import UpdateOne
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
 
-from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, slot_document
-from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, doctor_of, slot_document
+from slotkeeper.domain.doctor import Doctor
+from slotkeeper.domain.schedule import Hours, WeeklySchedule, slots_of
+from slotkeeper.domain.slot import Slot
 
 CLINIC = "clinic-demo"
-SLOT = timedelta(minutes=30)
 DOCTORS_OF_CLINIC: tuple[dict[str, Any], ...] = (
     {
         "_id": "dr-amara-okafor",
@@ -51,8 +52,8 @@ def ensure(database: Database[dict[str, Any]], *, days: int = 30) -> int:
     )
     slots = [
         slot_document(slot)
-        for doctor in DOCTORS_OF_CLINIC
-        for slot in working_hours(doctor["_id"], doctor["timeZone"], days)
+        for document in DOCTORS_OF_CLINIC
+        for slot in working_hours(doctor_of({**document, "clinicId": CLINIC, "version": 1}), days)
     ]
     try:
         return len(database[SLOTS].insert_many(slots, ordered=False).inserted_ids)
@@ -62,25 +63,14 @@ def ensure(database: Database[dict[str, Any]], *, days: int = 30) -> int:
         return int(error.details["nInserted"])
 
 
-def working_hours(doctor_id: str, time_zone: str, days: int) -> list[Slot]:
+def working_hours(doctor: Doctor, days: int) -> list[Slot]:
     """Half-hour slots from nine to five of the doctor's day, from tomorrow on."""
-    zone = ZoneInfo(time_zone)
-    today = datetime.now(zone).date()
-    return [
-        _slot(doctor_id, today + timedelta(days=day), start, zone)
-        for day in range(1, days + 1)
-        for start in range(9 * 60, 17 * 60, 30)
-    ]
-
-
-def _slot(doctor_id: str, day: date, minute: int, zone: ZoneInfo) -> Slot:
-    start = datetime.combine(day, time(minute // 60, minute % 60), zone).astimezone(UTC)
-    return Slot(
-        id=slot_id(doctor_id, start),
-        doctor_id=doctor_id,
-        date=day.isoformat(),
-        start_time=start,
-        end_time=start + SLOT,
-        status=SlotStatus.ACTIVE,
-        version=1,
+    today = datetime.now(ZoneInfo(doctor.time_zone)).date()
+    schedule = WeeklySchedule(
+        time_zone=doctor.time_zone,
+        weekly=(Hours(start=9 * 60, end=17 * 60),),
+        slot_minutes=30,
+        first=today + timedelta(days=1),
+        last=today + timedelta(days=days),
     )
+    return slots_of(schedule, doctor)

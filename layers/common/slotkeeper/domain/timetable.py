@@ -1,0 +1,65 @@
+"""Changes that a clinic makes to a doctor's calendar."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from slotkeeper.domain.slot import Slot, SlotStatus, Transition
+
+BLOCK = Transition(SlotStatus.ACTIVE, SlotStatus.BLOCKED, "slot.blocked")
+UNBLOCK = Transition(SlotStatus.BLOCKED, SlotStatus.ACTIVE, "slot.unblocked")
+
+
+class TimeChange(StrEnum):
+    """What becomes of the free slots of a time."""
+
+    BLOCKED = "blocked"
+    ACTIVE = "active"
+    REMOVED = "removed"
+
+    @property
+    def event(self) -> str:
+        """What the audit log calls it."""
+        return "calendar.unblocked" if self is TimeChange.ACTIVE else f"calendar.{self}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """`[start, end)`: a slot belongs to it if they share an instant."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Who asks for a change, and by which request (its own id, and the key it is repeated by)."""
+
+    actor: str
+    request_id: str
+    request_key: str
+
+    def entry_id(self, event: str) -> str:
+        """The id of what the log keeps of this request: the same, if it is repeated."""
+        digest = hashlib.sha256(f"{event}\x00{self.request_key}".encode()).hexdigest()[:32]
+        return f"{event.partition('.')[0]}_{digest}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """How many slots a schedule made, and how many it left out: there, or in another's way."""
+
+    created: int
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeChanged:
+    """How many slots changed, and those that could not be: booked or held."""
+
+    changed: int
+    kept: Sequence[Slot]

@@ -1,0 +1,53 @@
+"""A clinic blocks, frees or removes a doctor's time."""
+
+from __future__ import annotations
+
+from slotkeeper.domain.booking import booking_of
+from slotkeeper.domain.errors import Unavailable
+from slotkeeper.domain.slot import CONFIRM
+from slotkeeper.domain.timetable import Asked, Period, TimeChange, TimeChanged
+from slotkeeper.domain.user import Caller
+from slotkeeper.ports.bookings import Ledger
+from slotkeeper.ports.clinic import DoctorStore, Timetables
+from slotkeeper.ports.pages import SlotPages
+from slotkeeper.ports.people import UserStore
+from slotkeeper.ports.slots import SlotStore
+from slotkeeper.services.own_clinic import ensure_manages
+
+_TRIES = 5
+
+
+def change_calendar(
+    *,
+    doctor_id: str,
+    period: Period,
+    change: TimeChange,
+    caller: Caller,
+    asked: Asked,
+    timetables: Timetables,
+    slots: SlotStore,
+    ledger: Ledger,
+    doctors: DoctorStore,
+    users: UserStore,
+    pages: SlotPages,
+) -> TimeChanged:
+    """Change the period's slots that are nobody's; how many, and those that stay as they are.
+
+    Raises:
+        NotFound: no such doctor, or another clinic's.
+        Unavailable: MongoDB did not answer, or the slots never came to rest; nothing changed.
+    """
+    ensure_manages(caller, doctor_id, doctors=doctors, users=users)
+    for _ in range(_TRIES):
+        done = timetables.change(doctor_id, period, change, asked)
+        pages.forget(doctor_id)
+        if done is not None:
+            return done
+        # What happened to a slot is told before it is gone, and with it what it remembers.
+        settled = timetables.settle(doctor_id, period, request_id=asked.request_id)
+        facts = [fact for _, fact in settled]
+        bookings = [booking_of(slot, fact) for slot, fact in settled if fact.type == CONFIRM.event]
+        ledger.record(bookings=bookings, facts=facts)
+        if facts:
+            slots.mark_recorded(facts)
+    raise Unavailable

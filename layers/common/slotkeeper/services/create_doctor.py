@@ -1,0 +1,57 @@
+"""A clinic has a new doctor."""
+
+from __future__ import annotations
+
+from slotkeeper.domain.doctor import Doctor, doctor_id
+from slotkeeper.domain.errors import Forbidden, InvalidRequest
+from slotkeeper.domain.user import Caller, Role
+from slotkeeper.ports.clinic import DoctorFile
+from slotkeeper.ports.pages import DoctorPages
+from slotkeeper.ports.people import UserStore
+from slotkeeper.services.own_clinic import clinic_of_staff
+
+
+def create_doctor(
+    *,
+    name: str,
+    specialty: str,
+    time_zone: str,
+    consultation_fee: int | None,
+    clinic_id: str | None,
+    caller: Caller,
+    request_key: str,
+    file: DoctorFile,
+    users: UserStore,
+    pages: DoctorPages,
+) -> Doctor:
+    """The doctor that this request makes, or has made.
+
+    Raises:
+        InvalidRequest: an admin names no clinic.
+        Forbidden: somebody else's clinic, or staff of none.
+        Unavailable: MongoDB did not answer; repeating the request is safe.
+    """
+    doctor = Doctor(
+        id=doctor_id(request_key),
+        clinic_id=_clinic(clinic_id, caller, users),
+        name=name,
+        specialty=specialty,
+        time_zone=time_zone,
+        consultation_fee=consultation_fee,
+        version=1,
+        changed_by=request_key,
+    )
+    made = file.add(doctor)
+    pages.forget()
+    return made
+
+
+def _clinic(wanted: str | None, caller: Caller, users: UserStore) -> str:
+    if caller.role is Role.ADMIN:
+        if wanted is None:
+            raise InvalidRequest([("clinicId", "which clinic's doctor is it?")])
+        return wanted
+    own = clinic_of_staff(caller, users)
+    if own is None or wanted not in {None, own}:
+        raise Forbidden
+    return own

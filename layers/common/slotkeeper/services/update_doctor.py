@@ -1,0 +1,59 @@
+"""What a clinic says of a doctor changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from slotkeeper.domain.doctor import Doctor
+from slotkeeper.domain.errors import NotFound, PreconditionFailed, VersionConflict
+from slotkeeper.domain.user import Caller
+from slotkeeper.ports.clinic import Catalogue, DoctorFile, DoctorStore
+from slotkeeper.ports.pages import DoctorPages, SlotPages
+from slotkeeper.ports.people import UserStore
+from slotkeeper.services.own_clinic import ensure_manages
+
+_TRIES = 5
+
+
+def update_doctor(
+    *,
+    doctor_id: str,
+    change: Callable[[Doctor], Doctor],
+    caller: Caller,
+    expected: frozenset[int] | None,
+    request_key: str,
+    catalogue: Catalogue,
+    file: DoctorFile,
+    doctors: DoctorStore,
+    users: UserStore,
+    doctor_pages: DoctorPages,
+    slot_pages: SlotPages,
+) -> Doctor:
+    """The doctor as this request made them, or has made them; the same version if nothing differs.
+
+    Raises:
+        NotFound: absent, or another clinic's.
+        PreconditionFailed: not a version in `expected`.
+        VersionConflict: changed by somebody else at the same time.
+        Unavailable: MongoDB did not answer; repeating the request is safe.
+    """
+    ensure_manages(caller, doctor_id, doctors=doctors, users=users)
+    for _ in range(_TRIES if expected is None else 1):
+        doctor = catalogue.doctor(doctor_id)
+        if doctor is None:
+            raise NotFound
+        if doctor.changed_by == request_key:
+            return doctor
+        if expected is not None and doctor.version not in expected:
+            raise PreconditionFailed
+        wanted = change(doctor)
+        if wanted == doctor:
+            return doctor
+        wanted = replace(wanted, version=doctor.version + 1, changed_by=request_key)
+        if file.change(wanted, expected=doctor.version):
+            doctor_pages.forget()
+            if wanted.time_zone != doctor.time_zone:
+                slot_pages.forget(doctor_id)
+            return wanted
+    raise VersionConflict
