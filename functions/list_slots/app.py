@@ -12,7 +12,8 @@ from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.answers import kept_answer
+from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.list_slots import list_slots
@@ -28,6 +29,7 @@ app = create_app()
     query_model=ListSlotsQuery,
     answers={HTTPStatus.OK: SlotPageResponse},
     refuses=[errors.NotFound],
+    gives_etag=True,
 )
 def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
     """A doctor's free slots"""
@@ -35,14 +37,19 @@ def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
     wanted = query.wanted(call.path.id)
     page = list_slots(
         wanted=wanted,
+        asked=repr(query),
         skip=query.skip,
         limit=query.limit,
         after=query.after(wanted),
+        view=query.view(call.caller.user_id, call.path.id),
+        to_text=lambda found: SlotPageResponse.of(found, query, wanted).to_text(),
         slots=bootstrap.slots(),
         doctors=bootstrap.doctors(),
+        pages=bootstrap.slot_pages(),
         clock=bootstrap.clock(),
+        together=bootstrap.together,
     )
-    return answer(HTTPStatus.OK, SlotPageResponse.of(page, query, wanted).to_text())
+    return kept_answer(call, page)
 
 
 @instrumented

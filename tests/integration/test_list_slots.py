@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from slotkeeper.adapters.mongo.documents import slot_document
+from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.slot import Slot, SlotStatus
-from slotkeeper.ports import Page, Position, SlotFilter
+from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.ports.pages import Page, Position, View
+from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.list_slots import list_slots
-from tests.support.house import House
-
-
-class _Now:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
+from tests.support.house import House, NoPages
 
 
 def _list(
@@ -23,14 +23,38 @@ def _list(
 ) -> Page[Slot]:
     after = more.pop("after", None)
     assert after is None or isinstance(after, Position)
-    return list_slots(
+    made: list[Page[Slot]] = []
+
+    def to_text(found: Page[Slot]) -> str:
+        made.append(found)
+        return ""
+
+    list_slots(
         wanted=SlotFilter(doctor_id=doctor, **more),  # type: ignore[arg-type]  # fields by name
+        asked="",
         skip=0 if after else (page - 1) * limit,
         limit=limit,
         after=after,
+        view=View(user_id="u", doctor_id=doctor, filters={}),
+        to_text=to_text,
         slots=house.slots,
         doctors=house.doctors,
-        clock=_Now(),
+        pages=NoPages(),
+        clock=SystemClock(),
+        together=together,
+    )
+    return made[0]
+
+
+def a_slot_at(doctor: str, start: datetime, day: str) -> Slot:
+    return Slot(
+        id=slot_id(doctor, start),
+        doctor_id=doctor,
+        date=day,
+        start_time=start,
+        end_time=start + timedelta(minutes=30),
+        status=SlotStatus.ACTIVE,
+        version=1,
     )
 
 
@@ -85,3 +109,23 @@ def test_an_unknown_doctor_is_not_found_and_one_without_slots_has_none(house: Ho
     assert _list(house, doctor).total == 0
     with pytest.raises(NotFound):
         _list(house, "dr-nobody")
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1900-02-28"])
+def test_a_day_at_the_end_of_time_has_no_slots(house: House, day: str) -> None:
+    assert _list(house, house.doctor(), date=day).total == 0
+
+
+@pytest.mark.parametrize(
+    ("zone", "hour"), [("Pacific/Kiritimati", 10), ("Etc/GMT+12", 36), ("Asia/Kolkata", 18)]
+)
+def test_a_date_is_found_in_whatever_zone_it_is_that_date(
+    house: House, zone: str, hour: int
+) -> None:
+    doctor, day = house.doctor(), datetime.now(UTC).date() + timedelta(days=3)
+    at_utc = datetime.combine(day, time(), UTC) + timedelta(hours=hour - 24 * (hour == 10))
+    local = at_utc.astimezone(ZoneInfo(zone)).date().isoformat()
+    slot = a_slot_at(doctor, at_utc, local)
+    house.database["slots"].insert_one(slot_document(slot))
+
+    assert [found.id for found in _list(house, doctor, date=local).items] == [slot.id]

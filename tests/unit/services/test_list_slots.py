@@ -6,18 +6,22 @@ import pytest
 
 from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.slot import Slot, SlotStatus
-from slotkeeper.ports import Page, Position, SlotFilter
+from slotkeeper.ports.pages import KeptPage, Page, Position, View
+from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.list_slots import list_slots
 from tests.support.fakes import (
+    ALICE,
     DOCTOR,
     NOW,
     POLICY,
     START,
     FakeClock,
     FakeDoctors,
+    FakeSlotPages,
     FakeSlots,
     a_hold,
     a_slot,
+    one_by_one,
 )
 
 EVERY = SlotFilter(doctor_id=DOCTOR)
@@ -31,6 +35,8 @@ class World:
         self.clock = FakeClock()
         self.slots = FakeSlots(*FIVE, clock=self.clock)
         self.doctors = FakeDoctors({DOCTOR: "clinic_1"})
+        self.pages = FakeSlotPages(self.clock)
+        self.made: list[Page[Slot]] = []
 
     def list(
         self,
@@ -40,15 +46,36 @@ class World:
         limit: int = 2,
         after: Position | None = None,
     ) -> Page[Slot]:
+        """The page as it was made, last of all."""
+        self.read(wanted, page=page, limit=limit, after=after)
+        return self.made[-1]
+
+    def read(
+        self,
+        wanted: SlotFilter = EVERY,
+        *,
+        page: int = 1,
+        limit: int = 2,
+        after: Position | None = None,
+    ) -> KeptPage:
         return list_slots(
             wanted=wanted,
+            asked=repr((wanted, page, limit, after)),
             skip=0 if after else (page - 1) * limit,
             limit=limit,
             after=after,
+            view=View(user_id=ALICE, doctor_id=wanted.doctor_id, filters={}),
+            to_text=self._text,
             slots=self.slots,
             doctors=self.doctors,
+            pages=self.pages,
             clock=self.clock,
+            together=one_by_one,
         )
+
+    def _text(self, page: Page[Slot]) -> str:
+        self.made.append(page)
+        return " ".join(slot.id for slot in page.items)
 
 
 def test_first_page_holds_the_earliest_slots() -> None:
@@ -160,3 +187,65 @@ def test_slot_store_down_is_unavailable() -> None:
 
     with pytest.raises(Unavailable):
         world.list()
+
+
+def test_a_page_read_again_is_not_made_again() -> None:
+    world = World()
+
+    first, second = world.read(), world.read()
+
+    assert first == second
+    assert len(world.made) == 1
+
+
+def test_another_page_is_made_for_itself() -> None:
+    world = World()
+
+    first, second = world.read(), world.read(page=2)
+
+    assert first.text != second.text
+    assert first.etag != second.etag
+
+
+def test_a_page_lives_no_longer_than_its_first_slot_can_be_held() -> None:
+    world = World()
+
+    page = world.read()
+
+    assert page.valid_until == FIVE[0].start_time
+
+
+def test_a_page_lives_no_longer_than_a_hold_of_the_doctor() -> None:
+    world = World()
+    world.slots = FakeSlots(
+        FIVE[0], a_slot(start=NOW + POLICY.hold, hold=a_hold()), clock=world.clock
+    )
+
+    page = world.read()
+
+    assert page.valid_until == NOW + POLICY.hold
+
+
+def test_an_empty_page_may_be_kept_until_something_changes() -> None:
+    world = World()
+    world.slots = FakeSlots(clock=world.clock)
+
+    assert world.read().valid_until is None
+
+
+def test_an_unknown_doctor_is_not_kept() -> None:
+    world = World()
+    with pytest.raises(NotFound):
+        world.read(SlotFilter(doctor_id="doc_2"))
+
+    world.doctors.clinics["doc_2"] = "clinic_1"
+
+    assert world.read(SlotFilter(doctor_id="doc_2")).text == ""
+
+
+def test_what_is_asked_for_is_noted_as_viewed() -> None:
+    world = World()
+
+    world.read()
+
+    assert world.pages.views == [View(user_id=ALICE, doctor_id=DOCTOR, filters={})]

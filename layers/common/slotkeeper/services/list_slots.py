@@ -1,36 +1,53 @@
-"""A doctor's free slots, a page at a time."""
+"""A doctor's free slots, a page at a time, read through a short memory."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.slot import Slot
-from slotkeeper.ports import Clock, DoctorStore, Page, Position, SlotFilter, SlotStore
+from slotkeeper.ports.clinic import DoctorStore
+from slotkeeper.ports.common import Clock, Together
+from slotkeeper.ports.pages import KeptPage, Page, Position, SlotPages, View
+from slotkeeper.ports.slots import SlotFilter, SlotStore
+from slotkeeper.services.free_page import free_page
+from slotkeeper.services.kept import kept
 
 
 def list_slots(
     *,
     wanted: SlotFilter,
+    asked: str,
     skip: int,
     limit: int,
     after: Position | None,
+    view: View,
+    to_text: Callable[[Page[Slot]], str],
     slots: SlotStore,
     doctors: DoctorStore,
+    pages: SlotPages,
     clock: Clock,
-) -> Page[Slot]:
+    together: Together,
+) -> KeptPage:
     """The slots that can be held now, in order of start, from `skip` or `after` (a cursor) on.
+
+    `asked` names everything that the answer's text depends on but the slots.
 
     Raises:
         NotFound: no such doctor.
+        Unavailable: MongoDB did not answer, and no such page was kept.
     """
-    now = clock.now()
-    found = slots.free_slots(wanted, now=now, after=after, skip=skip, limit=limit + 1)
-    total = slots.count_free(wanted, now=now)
-    if total == 0 and not doctors.exists(wanted.doctor_id):
-        raise NotFound
-    items = found[:limit]
-    has_more = len(found) > limit
-    return Page(
-        items=items,
-        total=total,
-        next=Position(key=items[-1].start_time, id=items[-1].id) if has_more else None,
-    )
+
+    def make() -> KeptPage:
+        now = clock.now()
+        page, until = together(
+            lambda: free_page(
+                wanted, now=now, skip=skip, limit=limit, after=after, slots=slots, together=together
+            ),
+            lambda: slots.free_until(wanted, now=now),
+        )
+        if page.total == 0 and not doctors.exists(wanted.doctor_id):
+            raise NotFound
+        return kept(to_text(page), until)
+
+    return pages.read(wanted.doctor_id, asked, make, view)

@@ -1,0 +1,63 @@
+"""Pages of a list ordered by (key, _id), each read from its place in an index.
+
+The index is named: which one serves a filter in order is known here, where the planner tries out
+and may settle on one that has to sort, or to read what it does not return.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pymongo.collection import Collection
+
+from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.ports.pages import MAX_TOTAL, Position
+
+Bounds = Mapping[str, Any]  # Any: operators with what BSON holds
+
+
+def within(query: Document, key: str, bounds: Bounds) -> Document:
+    """What to ask for the items of `query` whose `key` is within `bounds`."""
+    return {**query, key: dict(bounds)} if bounds else query
+
+
+def after(query: Document, key: str, bounds: Bounds, place: Position) -> Sequence[Document]:
+    """The same after a place: first what is left of its tie, then what has a later key.
+
+    Two ranges of the index, so that a tie as long as the list is not read through.
+    """
+    later = {name: bound for name, bound in bounds.items() if name != "$gte"}
+    return (
+        {**query, key: place.key, "_id": {"$gt": place.id}},
+        {**query, key: {**later, "$gt": place.key}},
+    )
+
+
+def page(
+    collection: Collection[Document],
+    queries: Sequence[Document],
+    key: str,
+    *,
+    index: str,
+    skip: int,
+    limit: int,
+) -> Iterator[Document]:
+    """`limit` items of the queries, one after the other; `skip` is for a list of one query."""
+    left = limit
+    for query in queries:
+        if left:
+            # Within a tie the key is no order, and asking for it would cost the merge by `_id`.
+            is_tie = "_id" in query
+            order = [("_id", 1)] if is_tie else [(key, 1), ("_id", 1)]
+            found = collection.find(query).sort(order).hint(index).skip(skip).limit(left)
+            for document in found:
+                left -= 1
+                yield document
+
+
+def total(collection: Collection[Document], query: Document, *, index: str) -> int:
+    """How many there are, up to `MAX_TOTAL`; of the whole collection as its metadata has it."""
+    if not query:
+        return min(collection.estimated_document_count(), MAX_TOTAL)
+    return collection.count_documents(query, limit=MAX_TOTAL, hint=index)
