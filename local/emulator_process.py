@@ -25,8 +25,21 @@ def main() -> None:
     from ministack.core import persistence
 
     _share_workers()
+    app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
+
+
+def _without_forwarded_for(inner: Any) -> Any:  # Any: ASGI applications
+    """The emulator believes what a client says of its address; API Gateway tells its peer's."""
+
+    async def direct(scope: Any, receive: Any, send: Any) -> None:
+        if "headers" in scope:
+            kept = [(n, v) for n, v in scope["headers"] if n.lower() != b"x-forwarded-for"]
+            scope = {**scope, "headers": kept}
+        await inner(scope, receive, send)
+
+    return direct
 
 
 def _share_workers() -> None:

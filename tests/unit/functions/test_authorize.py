@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from functions.authorize.app import lambda_handler
+from slotkeeper import bootstrap
 from tests.support.aws_events import Context, authorizer_event
 
 WHOLE_STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/*"
@@ -124,3 +125,10 @@ def test_every_value_of_the_context_is_text_as_the_gateway_requires(provider: Pa
         context = authorize(authorization)["context"]
 
         assert all(isinstance(value, str) for value in context.values())
+
+
+def test_redis_that_is_down_keeps_nobody_out_and_nobody_waiting(provider: Path) -> None:
+    # Nothing listens where the settings say that Redis is.
+    assert authorize(bearer())["context"] == {"userId": "alice", "role": "patient"}
+
+    assert bootstrap.breaker().is_open

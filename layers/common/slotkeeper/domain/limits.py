@@ -1,0 +1,56 @@
+"""How often anybody may ask, and who counts as one."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+READS = frozenset({"GET", "HEAD"})
+_V6_CUSTOMER = 64
+"""One customer has all addresses of such a prefix: more than could be counted one by one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit:
+    """At most `requests` in any `seconds`, and that many at once; they come back continuously."""
+
+    name: str
+    requests: int
+    seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """Requests a minute: of one address, and of one user on one route. 0 is no limit."""
+
+    ip: int = 600
+    reads: int = 240
+    writes: int = 60
+
+    def of_address(self) -> RateLimit | None:
+        return _limit("ip", self.ip)
+
+    def of_user(self, method: str) -> RateLimit | None:
+        if method in READS:
+            return _limit("reads", self.reads)
+        return _limit("writes", self.writes)
+
+
+def _limit(name: str, requests: int) -> RateLimit | None:
+    return RateLimit(name=name, requests=requests) if requests else None
+
+
+def customer_of(source_ip: str) -> str:
+    """Whose address it is, as far as it tells: an IPv4 address, or an IPv6 /64.
+
+    What is no address at all counts as one customer, so nobody escapes by having none.
+    """
+    try:
+        address = ipaddress.ip_address(source_ip)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((int(address), _V6_CUSTOMER), strict=False))
+    return str(address)
