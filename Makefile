@@ -59,10 +59,12 @@ test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 
 ## ---- ship it
-.PHONY: build indexes lock
+.PHONY: build indexes lock openapi
 build: ## sam build for a deployment, into .aws-sam/build
 	@$(PY) -m local build
 indexes: ## URI=mongodb://...: create the indexes of a deployed system
 	@$(PY) -m local indexes --uri "$(URI)"
+openapi: ## write openapi.json anew from what the handlers declare
+	@$(PY) -m local.openapi
 lock: ## pin anew what the *.in files ask for, with hashes
 	@$(PY) -m local.lock

@@ -1,0 +1,31 @@
+"""One booking as a calendar file, for those who may see it."""
+
+from __future__ import annotations
+
+from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.user import Caller
+from slotkeeper.ports.bookings import Calendars, Ledger
+from slotkeeper.ports.clinic import DoctorStore
+from slotkeeper.ports.people import UserStore
+from slotkeeper.services.get_booking import get_booking
+
+
+def get_calendar(
+    *,
+    booking_id: str,
+    caller: Caller,
+    ledger: Ledger,
+    doctors: DoctorStore,
+    users: UserStore,
+    calendars: Calendars,
+) -> tuple[Booking, str]:
+    """The booking and its calendar file; a cancelled one's takes the appointment out again.
+
+    Raises:
+        NotFound: absent, or not the caller's to see.
+    """
+    booking = get_booking(
+        booking_id=booking_id, caller=caller, ledger=ledger, doctors=doctors, users=users
+    )
+    doctor = doctors.get(booking.doctor_id)
+    return booking, calendars.file_of(booking, doctor_name=doctor.name if doctor else None)
