@@ -85,6 +85,30 @@ class Patient:
     def booking(self, booking_id: str) -> Answer:
         return call("GET", f"{self.api_url}/bookings/{booking_id}", token=self.token)
 
+    def cancel(self, booking_id: str, **headers: str) -> Answer:
+        return self.change(f"/bookings/{booking_id}/cancel", {"reason": "a cold"}, headers)
+
+    def reschedule(self, booking_id: str, query: str = "", **headers: str) -> Answer:
+        return self.change(f"/bookings/{booking_id}/reschedule{query}", {}, headers)
+
+    def change(self, path: str, body: object, headers: Mapping[str, str]) -> Answer:
+        """A PATCH; headers are named as Python names: `if_match` is If-Match."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        return call("PATCH", self.api_url + path, token=self.token, body=body, headers=sent)
+
+    def book(self, slot_id: str, **more: object) -> Any:  # Any: free JSON
+        """The booking, held and confirmed by the code that arrives."""
+        number = len(self.codes()) + 1
+        held = self.hold(slot_id, None, **more)
+        booked = self.verify(held.json["attemptId"], self.code(number))
+        if booked.status != 201:
+            raise ValueError(booked.text)
+        return booked.json
+
+    def codes(self) -> list[str]:
+        """The codes that have arrived so far."""
+        return [m.group() for t in self.messages() if (m := re.search(r"\b\d{6}\b", t))]
+
     def messages(self) -> list[str]:
         return [message["text"] for message in messages(self.config, self.phone)]
 

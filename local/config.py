@@ -62,6 +62,12 @@ _RULES = {
     # The demo users are shared by everybody who tries things out.
     "OtpMaxFailures": "100",
     "OtpFailureWindowSeconds": "600",
+    "OtpDailyPerUser": "1000",
+    "OtpDailyPerPhone": "1000",
+    # Everybody is 127.0.0.1 here, and a race tried by hand is many requests of one user at once.
+    "RateLimitIp": "20000",
+    "RateLimitReads": "1200",
+    "RateLimitWrites": "300",
 }
 
 

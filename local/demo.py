@@ -6,7 +6,7 @@ import json
 import secrets
 import sys
 import time
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local import identity
@@ -25,6 +25,7 @@ def demo(config: Config) -> int:
     alice, bob = (Patient(stack["api_url"], config, p.token, p.phone) for p in people)
     try:
         _play(stack["doctors"][0], alice, bob)
+        _change_plans(stack["doctors"][0], alice, bob)
     except (BrokenPromise, TimeoutError) as error:
         print(f"\nNOT AS PROMISED: {error}", file=sys.stderr)
         return 1
@@ -88,6 +89,38 @@ def _play(doctor: str, alice: Patient, bob: Patient) -> None:
     back = _expect(alice.hold(second["id"]), 202).json
     _expect(alice.release(back["attemptId"]), 204)
     _show("held and released once more")
+
+
+def _change_plans(doctor: str, alice: Patient, bob: Patient) -> None:
+    far = datetime.now(UTC) + timedelta(hours=30)
+    later = [
+        slot
+        for slot in alice.free_slots(doctor, limit=100)
+        if datetime.fromisoformat(slot["startTime"]) > far
+    ]
+    old_slot, new_slot = later[0], later[1]
+
+    _tell("Alice books another day, then wants the next slot instead")
+    old = alice.book(old_slot["id"])
+    sent = len(alice.codes())
+    held = _expect(alice.hold(new_slot["id"], replaces=old["id"]), 202).json
+    _expect(alice.booking(old["id"]), 200)
+    _show("the old booking is hers until the new one is confirmed")
+    new = _expect(alice.verify(held["attemptId"], alice.code(sent + 1)), 201).json
+    moved = _expect(alice.booking(old["id"]), 200).json
+    _require(moved["status"] == "rescheduled", "the old booking is rescheduled")
+    _require(moved["replacedBy"] == new["id"], "and names the new one")
+    _show(alice.wait_for(1, r"Your appointment was moved.*")[0])
+
+    _tell("Bob takes the slot she left")
+    _expect(bob.hold(old_slot["id"]), 202)
+
+    _tell("She cancels, and cancels again to be sure")
+    cancelled = _expect(alice.cancel(new["id"]), 200)
+    again = _expect(alice.cancel(new["id"]), 200)
+    _require(cancelled.text == again.text, "a repeated cancel answers the same")
+    _expect(alice.reschedule(new["id"]), 409, "booking_not_confirmed")
+    _show(alice.wait_for(1, r"Your appointment is cancelled.*")[0])
 
 
 def _other(code: str) -> str:

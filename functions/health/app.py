@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler import Response
 from slotkeeper import bootstrap
 from slotkeeper.contracts.problems import HealthResponse
 from slotkeeper.contracts.shapes import Nothing
-from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.check_health import check_health

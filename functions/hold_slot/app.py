@@ -12,7 +12,8 @@ from slotkeeper.contracts.bookings import HoldSlotRequest, HoldSlotResponse
 from slotkeeper.contracts.shapes import Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import count, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.hold_slot import hold_slot
@@ -29,6 +30,7 @@ app = create_app()
     refuses=[
         *(errors.NotFound, errors.SlotHeld, errors.SlotUnavailable, errors.SlotInPast),
         *(errors.TooManyHolds, errors.RequestInProgress, errors.IdempotencyKeyReused),
+        *(errors.BookingNotConfirmed, errors.TooLate),
     ],
     idempotency="required",
 )
@@ -44,9 +46,11 @@ def hold(call: Call[Nothing, Nothing, HoldSlotRequest]) -> Response[str]:
             request_id=call.request_id,
         ),
         channel=call.body.channel,
+        replaces=call.body.replaces,
         to_text=HoldSlotResponse.text_of,
         gate=bootstrap.gate(),
         slots=bootstrap.slots(),
+        ledger=bootstrap.ledger(),
         users=bootstrap.users(),
         jobs=bootstrap.jobs(),
         together=bootstrap.together,

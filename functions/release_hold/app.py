@@ -12,7 +12,8 @@ from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.release_hold import release_hold

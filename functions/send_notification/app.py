@@ -6,21 +6,24 @@ from typing import Any
 
 from slotkeeper import bootstrap
 from slotkeeper.contracts.messages import CodeMessage, Message
-from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.observability import count, instrumented, logger
 from slotkeeper.entrypoints.queue import process
-from slotkeeper.services.send_notification import send_code, tell_event
+from slotkeeper.services.send_notification import CodeFate, send_code, tell_event
 
 
 def handle(message: Message) -> None:
     if isinstance(message, CodeMessage):
-        was_sent = send_code(
+        fate = send_code(
             message.to_job(),
             codes=bootstrap.codes(),
             maker=bootstrap.code_maker(),
             users=bootstrap.users(),
+            quota=bootstrap.code_quota(),
             post=bootstrap.post(),
         )
-        count("otp_sent_total", was_sent)
+        logger.info("code.handled", fate=fate)
+        count("otp_sent_total", fate is CodeFate.SENT)
+        count("otp_capped_total", fate is CodeFate.CAPPED)
     else:
         was_sent = tell_event(
             message.to_event(),

@@ -13,7 +13,8 @@ from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.http import answer, create_app
+from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import count, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.verify_otp import verify_otp
@@ -28,7 +29,10 @@ app = create_app(bootstrap.requests)
     path_model=IdPath,
     body_model=VerifyOtpRequest,
     answers={HTTPStatus.CREATED: BookingResponse, HTTPStatus.OK: BookingResponse},
-    refuses=[errors.NotFound, errors.HoldExpired, errors.OtpInvalid, errors.OtpLocked],
+    refuses=[
+        *(errors.NotFound, errors.HoldExpired, errors.OtpInvalid, errors.OtpLocked),
+        *(errors.BookingNotConfirmed, errors.TooLate),
+    ],
     idempotency="honoured",
 )
 def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
@@ -40,6 +44,7 @@ def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
         maker=bootstrap.code_maker(),
         gate=bootstrap.gate(),
         slots=bootstrap.slots(),
+        booked=bootstrap.booked_slots(),
         ledger=bootstrap.ledger(),
         relay=bootstrap.relay_waker(),
         together=bootstrap.together,

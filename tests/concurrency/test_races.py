@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -18,28 +17,9 @@ from slotkeeper.domain.errors import (
     SlotHeld,
 )
 from slotkeeper.domain.slot import SlotStatus
-from slotkeeper.ports import SlotDecision
+from slotkeeper.ports.slots import SlotDecision
+from tests.concurrency.at_once import at_once
 from tests.support.house import House
-
-
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Run the calls in a thread each, released by one barrier; what each returned or raised."""
-    results: list[Any] = [None] * len(calls)
-    barrier = threading.Barrier(len(calls))
-
-    def run(index: int) -> None:
-        barrier.wait()
-        try:
-            results[index] = calls[index]()
-        except AppointmentError as error:
-            results[index] = error
-
-    threads = [threading.Thread(target=run, args=(index,)) for index in range(len(calls))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 class ReadThenWrite(MongoSlots):

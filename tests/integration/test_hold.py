@@ -286,8 +286,9 @@ def test_own_slots_can_be_held_again_at_the_limit(house: House) -> None:
 def test_a_place_is_free_again_when_the_hold_ends(house: House) -> None:
     house = house.with_policy(max_live_holds=1)
     doctor, alice = house.doctor(), house.patient()
-    attempt = house.hold(house.slot(doctor), alice)
-    house.redis.zadd(house.keys.places(alice), {attempt: 1})  # its end, long ago
+    slot = house.slot(doctor)
+    attempt = house.hold(slot, alice)
+    house.redis.zadd(house.keys.places(alice), {f"{slot}:{attempt}": 1})  # its end, long ago
 
     assert house.hold(house.slot(doctor, starts_in=timedelta(days=3)), alice)
 
@@ -306,7 +307,9 @@ def test_lock_and_place_end_with_the_hold_however_late_they_are_extended(house: 
 
     ends_at = house.document(slot)["hold"]["expiresAt"].timestamp() * 1000
     assert 3_000 < house.redis.pttl(house.keys.lock(slot)) <= 5_000
-    assert house.redis.zscore(house.keys.places(alice), attempt) == pytest.approx(ends_at, abs=1)
+    assert house.redis.zscore(house.keys.places(alice), f"{slot}:{attempt}") == pytest.approx(
+        ends_at, abs=1
+    )
 
 
 def test_a_key_used_again_after_it_was_forgotten_is_another_attempt(house: House) -> None:

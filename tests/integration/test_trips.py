@@ -9,6 +9,7 @@ import pytest
 
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.domain.errors import OtpInvalid, SlotHeld
+from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
 from tests.support.servers import Stores
 from tests.support.trips import counted
@@ -35,7 +36,7 @@ def test_a_hold_makes_at_most_three_trips_in_sequence(counted_house: House) -> N
 
     assert trips.in_sequence <= 3
     assert len(trips.of("redis")) == 2
-    assert sorted(trips.of("mongo")) == ["find", "findAndModify"]
+    assert sorted(trips.of("mongo")) == ["aggregate", "find", "findAndModify"]
 
 
 def test_a_hold_refused_makes_at_most_two_trips_and_none_to_mongodb(counted_house: House) -> None:
@@ -98,3 +99,19 @@ def test_the_count_sees_trips_that_follow_one_another(counted_house: House) -> N
         house.database["slots"].find_one({"_id": "x"})
 
     assert trips.in_sequence == 5
+
+
+@pytest.mark.parametrize("how", ["cancel", "reschedule"])
+def test_the_end_of_a_booking_makes_at_most_four_trips_in_sequence(
+    counted_house: House, how: str
+) -> None:
+    house = counted_house
+    alice = house.patient()
+    booking = house.book(house.slot(), alice)
+    caller = Caller(user_id=alice, role=Role.PATIENT)
+
+    with counted(house.redis) as trips:
+        getattr(house, how)(booking.id, caller)
+
+    assert trips.in_sequence <= 4
+    assert sorted(trips.of("mongo")) == ["find", "findAndModify", "insert", "insert", "update"]

@@ -82,15 +82,30 @@ def id_event(method: str, template: str, id_: str, **parts: Any) -> Event:  # An
     return http_event(method, path, path_parameters={"id": id_}, **parts)
 
 
-def authorizer_event(*authorizations: str, single_headers: bool = False) -> Event:
+def authorizer_event(
+    *authorizations: str,
+    single_headers: bool = False,
+    source_ip: str = "203.0.113.7",
+    more_headers: Sequence[tuple[str, str]] = (),
+) -> Event:
     """What a REQUEST authorizer is asked, with these `Authorization` headers."""
-    headers = [("Host", "api.example.org"), *(("authorization", v) for v in authorizations)]
+    headers = [
+        ("Host", "api.example.org"),
+        *(("authorization", v) for v in authorizations),
+        *more_headers,
+    ]
     return {
         "type": "REQUEST",
         "methodArn": METHOD_ARN,
+        "resource": "/bookings",
+        "path": "/bookings",
+        "httpMethod": "POST",
         "headers": dict(headers),
         "multiValueHeaders": None if single_headers else _many(headers),
-        "requestContext": {"requestId": GATEWAY_REQUEST_ID},
+        "requestContext": {
+            "requestId": GATEWAY_REQUEST_ID,
+            "identity": {"sourceIp": source_ip},
+        },
     }
 
 

@@ -14,9 +14,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from slotkeeper.domain.attempt import attempt_id, request_key
-from slotkeeper.domain.booking import Booking, BookingStatus
-from slotkeeper.domain.errors import NotFound, Unavailable
+from slotkeeper.domain.booking import (
+    ENDS,
+    RESCHEDULE,
+    Booking,
+    BookingChange,
+    BookingStatus,
+    booking_of,
+    changed,
+)
+from slotkeeper.domain.doctor import Doctor
+from slotkeeper.domain.errors import NotFound, Unauthenticated, Unavailable
 from slotkeeper.domain.events import SYSTEM, DomainEvent, event_id
+from slotkeeper.domain.limits import RateLimit
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import (
     CONFIRM,
@@ -28,17 +38,16 @@ from slotkeeper.domain.slot import (
     Transition,
     slot_id,
 )
-from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports import (
-    Admission,
-    CodeJob,
-    CodeRecord,
-    CodeTry,
-    HoldTicket,
-    Position,
-    SlotDecision,
-    SlotFilter,
-)
+from slotkeeper.domain.user import Caller, Channel, Role, User
+from slotkeeper.ports.bookings import BookingFilter
+from slotkeeper.ports.clinic import DoctorFilter
+from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry
+from slotkeeper.ports.holds import Admission, HoldTicket
+from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.pages import KeptPage, LastView, Position, View
+from slotkeeper.ports.people import CodesToday
+from slotkeeper.ports.requests import Allowance, RequestState
+from slotkeeper.ports.slots import SlotDecision, SlotFilter, Swap
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 START = NOW + timedelta(days=1)
@@ -113,6 +122,24 @@ def a_ticket(
 
 def a_record(*, send_number: int = 1, seed: str = SEED) -> CodeRecord:
     return CodeRecord(slot_id=SLOT, seed=seed, key_id="k1", send_number=send_number)
+
+
+def a_doctor(
+    id_: str = DOCTOR,
+    *,
+    name: str = "Dr. Ada",
+    clinic: str = "clinic_1",
+    specialty: str = "cardiology",
+) -> Doctor:
+    return Doctor(
+        id=id_,
+        clinic_id=clinic,
+        name=name,
+        specialty=specialty,
+        time_zone="Europe/Berlin",
+        consultation_fee=None,
+        version=1,
+    )
 
 
 def a_booking(*, id_: str = "bk_1", user: str = ALICE, doctor: str = DOCTOR) -> Booking:
@@ -221,6 +248,7 @@ class FakeSlots(Fake):
         user_id: str,
         channel: Channel | None,
         request_id: str,
+        replaces: str | None = None,
     ) -> SlotDecision:
         with self._called("place_hold"):
             slot, now = self._get(slot_id), self.clock.now()
@@ -238,6 +266,7 @@ class FakeSlots(Fake):
                     sent_at=now,
                     code_expires_at=now + min(self.policy.code_lifetime, self.policy.hold),
                     tries=0,
+                    replaces=replaces,
                 )
                 self._put(slot, status=SlotStatus.RESERVED, hold=hold)
                 self.placed_by[slot_id] = request_id
@@ -308,17 +337,33 @@ class FakeSlots(Fake):
         request_id: str,
     ) -> SlotDecision:
         with self._called("confirm"):
-            slot = self._get(slot_id)
-            hold = self._live_hold_of(slot, attempt_id, user_id)
-            if (
-                hold
-                and hold.sends == send_number
-                and hold.tries < self.policy.max_tries
-                and hold.code_expires_at > self.clock.now()
-            ):
-                self._fact(slot, CONFIRM, actor=user_id, request_id=request_id, booking=booking_id)
-                self._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=booking_id)
-            return self._decided(slot_id, CONFIRM, attempt_id, request_id)
+            return self.confirm_hold(
+                slot_id, attempt_id, user_id, send_number, booking_id, request_id, None
+            )
+
+    def confirm_hold(
+        self,
+        slot_id: str,
+        attempt_id: str,
+        user_id: str,
+        send_number: int,
+        booking_id: str,
+        request_id: str,
+        replaces: str | None,
+    ) -> SlotDecision:
+        slot = self._get(slot_id)
+        hold = self._live_hold_of(slot, attempt_id, user_id)
+        if (
+            hold
+            and hold.replaces == replaces
+            and hold.sends == send_number
+            and hold.tries < self.policy.max_tries
+            and hold.code_expires_at > self.clock.now()
+        ):
+            self._fact(slot, CONFIRM, actor=user_id, request_id=request_id, booking=booking_id)
+            self.pending[-1] = replace(self.pending[-1], replaces=replaces)
+            self._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=booking_id)
+        return self._decided(slot_id, CONFIRM, attempt_id, request_id)
 
     def release(
         self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
@@ -352,6 +397,10 @@ class FakeSlots(Fake):
             recorded = {fact.id for fact in facts}
             self.pending = [fact for fact in self.pending if fact.id not in recorded]
 
+    def find(self, slot_ids: Sequence[str]) -> Sequence[Slot]:
+        with self._called("find"):
+            return [self.slots[slot_id] for slot_id in slot_ids if slot_id in self.slots]
+
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
     ) -> Sequence[Slot]:
@@ -365,6 +414,12 @@ class FakeSlots(Fake):
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
         with self._called("count_free"):
             return len(self._free(wanted, now))
+
+    def free_until(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
+        with self._called("free_until"):
+            starts = [slot.start_time for slot in self._free(wanted, now)]
+            held = [slot.live_hold(now) for slot in self.slots.values()]
+            return min([*starts, *(hold.expires_at for hold in held if hold)], default=None)
 
     def _free(self, wanted: SlotFilter, now: datetime) -> list[Slot]:
         found = [
@@ -448,7 +503,106 @@ class FakeSlots(Fake):
     def _decision(
         self, slot_id: str, *, made: bool, event: DomainEvent | None = None
     ) -> SlotDecision:
-        return SlotDecision(slot=self.slots[slot_id], now=self.clock.now(), made=made, event=event)
+        return SlotDecision(
+            slot=self.slots[slot_id],
+            now=self.clock.now(),
+            made=made,
+            event=event,
+            facts=[fact for fact in self.pending if fact.slot_id == slot_id],
+        )
+
+
+class FakeBookedSlots(Fake):
+    """`BookedSlots`, on the slots of a `FakeSlots`."""
+
+    def __init__(self, slots: FakeSlots, ledger: FakeLedger) -> None:
+        super().__init__()
+        self.slots = slots
+        self.ledger = ledger
+
+    def give_back(
+        self, booking: Booking, asked: BookingChange, *, ahead: timedelta | None
+    ) -> SlotDecision:
+        with self._called("give_back"):
+            return self._give_back(booking, asked, ahead, None)
+
+    def swap(
+        self,
+        slot_id: str,
+        old: Booking,
+        *,
+        attempt_id: str,
+        send_number: int,
+        booking_id: str,
+        request_id: str,
+    ) -> Swap:
+        with self._called("swap"):
+            before = (dict(self.slots.slots), list(self.slots.pending))
+            new = self.slots.confirm_hold(
+                slot_id, attempt_id, old.user_id, send_number, booking_id, request_id, old.id
+            )
+            if not new.made or new.event is None:
+                return Swap(new=new, old=None)
+            asked = BookingChange(
+                transition=RESCHEDULE,
+                actor=old.user_id,
+                request_id=request_id,
+                request_key=attempt_id,
+                reason=None,
+            )
+            given_back = self._give_back(
+                old, asked, self.slots.policy.reschedule_window, booking_id
+            )
+            if not given_back.made:
+                self.slots.slots, self.slots.pending = before
+                return Swap(new=None, old=given_back)
+            facts = [f for f in (new.event, given_back.event) if f is not None]
+            self.ledger.apply([booking_of(new.slot, new.event)], facts)
+            return Swap(new=new, old=given_back)
+
+    def _give_back(
+        self,
+        booking: Booking,
+        asked: BookingChange,
+        ahead: timedelta | None,
+        replaced_by: str | None,
+    ) -> SlotDecision:
+        slots, now = self.slots, self.slots.clock.now()
+        slot = slots.slots[booking.slot_id]
+        if slot.is_booked_by(booking.id) and (ahead is None or slot.start_time > now + ahead):
+            status = SlotStatus.ACTIVE if slot.start_time > now else SlotStatus.BLOCKED
+            slots.pending.append(
+                DomainEvent(
+                    id=event_id(slot.id, slot.version + 1),
+                    type=asked.transition.event,
+                    aggregate_id=booking.id,
+                    slot_id=slot.id,
+                    doctor_id=slot.doctor_id,
+                    user_id=booking.user_id,
+                    attempt_id=booking.attempt_id,
+                    booking_id=booking.id,
+                    from_status=BookingStatus.CONFIRMED,
+                    to_status=asked.transition.target,
+                    version=slot.version + 1,
+                    actor=asked.actor,
+                    request_id=asked.request_id,
+                    at=now,
+                    request_key=asked.request_key,
+                    replaced_by=replaced_by,
+                    reason=asked.reason,
+                )
+            )
+            slots._put(slot, status=status, hold=None)
+        event = next(
+            (
+                fact
+                for fact in slots.pending
+                if (fact.type, fact.booking_id) == (asked.transition.event, booking.id)
+            ),
+            None,
+        )
+        made = event is not None and event.request_id == asked.request_id
+        return slots._decision(booking.slot_id, made=made, event=event)
 
 
 class FakeCodes(Fake):
@@ -511,6 +665,36 @@ class _Request:
     answer: str | None = None
 
 
+class FakeRequests(Fake):
+    """`RequestMemory`: keys and what they were answered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.known: dict[str, _Request] = {}
+
+    def begin(self, key: str, *, fingerprint: str, owner: str) -> RequestState:
+        with self._called("begin"):
+            known = self.known.get(key)
+            if known is None or (known.owner == owner and known.answer is None):
+                self.known[key] = _Request(fingerprint, owner)
+                return RequestState()
+            if known.fingerprint != fingerprint:
+                return RequestState(is_reused=True)
+            if known.answer is None:
+                return RequestState(busy_for_ms=20_000)
+            return RequestState(answer=known.answer)
+
+    def complete(self, key: str, *, owner: str, answer: str) -> None:
+        with self._called("complete"):
+            if key in self.known and self.known[key].owner == owner:
+                self.known[key].answer = answer
+
+    def abandon(self, key: str, *, owner: str) -> None:
+        with self._called("abandon"):
+            if key in self.known and self.known[key].owner == owner:
+                del self.known[key]
+
+
 class FakeGate(Fake):
     """`HoldGate`; the seeds are in `codes`, as both are in one Redis."""
 
@@ -523,6 +707,7 @@ class FakeGate(Fake):
         self.requests: dict[str, _Request] = {}
         self.locks: dict[str, str] = {}
         self.places: dict[str, set[str]] = {}
+        self.slot_of: dict[str, str] = {}
 
     def admit(self, ticket: HoldTicket) -> Admission:
         with self._called("admit"):
@@ -537,8 +722,10 @@ class FakeGate(Fake):
             places = self.places.setdefault(ticket.user_id, set())
             had_place = ticket.attempt_id in places
             is_full = not had_place and len(places) >= self.policy.max_live_holds
+            others = [self.slot_of.get(o, "doc_2_other") for o in places - {ticket.attempt_id}]
             if not is_full:
                 places.add(ticket.attempt_id)
+                self.slot_of[ticket.attempt_id] = ticket.slot_id
             code_key = (ticket.user_id, ticket.attempt_id)
             took_code = code_key not in self.codes.records
             if took_code:
@@ -554,6 +741,7 @@ class FakeGate(Fake):
                 took_lock=holder is None,
                 took_place=not had_place and not is_full,
                 place_in_ms=42_000 if is_full else None,
+                other_slots=[] if is_full else others,
                 took_code=took_code,
             )
 
@@ -614,10 +802,21 @@ class FakeUsers(Fake):
     def __init__(self, *users: User) -> None:
         super().__init__()
         self.users = {user.id: user for user in users}
+        self.codes_today = CodesToday()
 
     def get(self, user_id: str) -> User:
         with self._called("get"):
             return self.users.get(user_id, User(id=user_id))
+
+    def put(self, user: User) -> User:
+        with self._called("put"):
+            known = self.users.get(user.id, user)
+            self.users[user.id] = replace(user, clinic_id=known.clinic_id)
+            return self.users[user.id]
+
+    def get_for_code(self, user_id: str) -> tuple[User, CodesToday]:
+        with self._called("get_for_code"):
+            return self.users.get(user_id, User(id=user_id)), self.codes_today
 
 
 class FakeDoctors(Fake):
@@ -626,6 +825,20 @@ class FakeDoctors(Fake):
     def __init__(self, clinics: dict[str, str] | None = None) -> None:
         super().__init__()
         self.clinics = clinics or {}
+
+    def get(self, doctor_id: str) -> Doctor | None:
+        with self._called("get"):
+            if doctor_id not in self.clinics:
+                return None
+            return Doctor(
+                id=doctor_id,
+                clinic_id=self.clinics[doctor_id],
+                name="Dr. Ada Example",
+                specialty="cardiology",
+                time_zone="Europe/Berlin",
+                consultation_fee=None,
+                version=1,
+            )
 
     def exists(self, doctor_id: str) -> bool:
         with self._called("exists"):
@@ -646,14 +859,158 @@ class FakeLedger(Fake):
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
         with self._called("record"):
-            for booking in bookings:
-                self.bookings.setdefault(booking.id, booking)
+            self.apply(bookings, facts)
             for fact in facts:
                 self.facts.setdefault(fact.id, fact)
+
+    def apply(self, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
+        for booking in bookings:
+            self.bookings.setdefault(booking.id, booking)
+        for fact in facts:
+            old = self.bookings.get(fact.booking_id or "")
+            if fact.type in ENDS and old is not None and old.status is BookingStatus.CONFIRMED:
+                self.bookings[old.id] = changed(old, fact)
+
+    def bearing_on_hold(self, user_id: str, *, ids: Sequence[str]) -> Sequence[Booking]:
+        with self._called("bearing_on_hold"):
+            return [
+                booking
+                for booking in self.bookings.values()
+                if booking.id in ids
+                or (booking.user_id, booking.status) == (user_id, BookingStatus.CONFIRMED)
+            ]
 
     def booking(self, booking_id: str) -> Booking | None:
         with self._called("booking"):
             return self.bookings.get(booking_id)
+
+
+class FakeCatalogue(Fake):
+    """`Catalogue`."""
+
+    def __init__(self, *doctors: Doctor) -> None:
+        super().__init__()
+        self.doctors = {doctor.id: doctor for doctor in doctors}
+
+    def doctor(self, doctor_id: str) -> Doctor | None:
+        with self._called("doctor"):
+            return self.doctors.get(doctor_id)
+
+    def page(
+        self, wanted: DoctorFilter, *, after: Position | None, skip: int, limit: int
+    ) -> Sequence[Doctor]:
+        with self._called("page"):
+            found = self._of(wanted)
+            if after is not None:
+                found = [one for one in found if (one.name, one.id) > (after.key, after.id)]
+            return found[skip : skip + limit]
+
+    def count(self, wanted: DoctorFilter) -> int:
+        with self._called("count"):
+            return len(self._of(wanted))
+
+    def ids_of(self, clinic_id: str) -> Sequence[str]:
+        with self._called("ids_of"):
+            return [doctor.id for doctor in self._of(DoctorFilter(clinic_id=clinic_id))]
+
+    def _of(self, wanted: DoctorFilter) -> list[Doctor]:
+        found = [
+            doctor
+            for doctor in self.doctors.values()
+            if wanted.clinic_id in {None, doctor.clinic_id}
+            and wanted.specialty in {None, doctor.specialty}
+        ]
+        return sorted(found, key=lambda doctor: (doctor.name, doctor.id))
+
+
+class FakeBookingLists(Fake):
+    """`BookingLists`."""
+
+    def __init__(self, *bookings: Booking) -> None:
+        super().__init__()
+        self.bookings = bookings
+
+    def page(
+        self, wanted: BookingFilter, *, after: Position | None, skip: int, limit: int
+    ) -> Sequence[Booking]:
+        with self._called("page"):
+            found = self._of(wanted)
+            if after is not None:
+                place = (after.key, after.id)
+                found = [one for one in found if (one.start_time, one.id) > place]
+            return found[skip : skip + limit]
+
+    def count(self, wanted: BookingFilter) -> int:
+        with self._called("count"):
+            return len(self._of(wanted))
+
+    def _of(self, wanted: BookingFilter) -> list[Booking]:
+        found = [
+            one
+            for one in self.bookings
+            if wanted.user_id in {None, one.user_id}
+            and (wanted.doctor_ids is None or one.doctor_id in wanted.doctor_ids)
+            and wanted.status in {None, one.status}
+            and (wanted.start is None or wanted.start <= one.start_time)
+            and (wanted.end is None or one.start_time < wanted.end)
+        ]
+        return sorted(found, key=lambda one: (one.start_time, one.id))
+
+
+class FakeSlotPages(Fake):
+    """`SlotPages` that keep every page until it is forgotten or no longer true."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.pages: dict[tuple[str, str], KeptPage] = {}
+        self.views: list[View] = []
+
+    def read(
+        self, doctor_id: str, asked: str, make: Callable[[], KeptPage], view: View
+    ) -> KeptPage:
+        with self._called("read"):
+            self.views.append(view)
+            page = self.pages.get((doctor_id, asked))
+            if page is None or (page.valid_until and page.valid_until <= self.clock.now()):
+                page = self.pages[doctor_id, asked] = make()
+            return page
+
+    def forget(self, *doctor_ids: str) -> None:
+        with self._called("forget"):
+            self.pages = {key: page for key, page in self.pages.items() if key[0] not in doctor_ids}
+
+
+class FakeDoctorPages(Fake):
+    """`DoctorPages` that keep every page until all are forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: dict[str, KeptPage] = {}
+        self.views: list[View | None] = []
+
+    def read(self, asked: str, make: Callable[[], KeptPage], view: View | None) -> KeptPage:
+        with self._called("read"):
+            self.views.append(view)
+            if asked not in self.pages:
+                self.pages[asked] = make()
+            return self.pages[asked]
+
+    def forget(self) -> None:
+        with self._called("forget"):
+            self.pages = {}
+
+
+class FakeViews(Fake):
+    """`Views`."""
+
+    def __init__(self, **viewed: LastView) -> None:
+        super().__init__()
+        self.viewed = viewed
+
+    def last(self, user_id: str) -> LastView | None:
+        with self._called("last"):
+            return self.viewed.get(user_id)
 
 
 class FakeOutbox(Fake):
@@ -750,6 +1107,64 @@ class FakeNotifier(Fake):
         with self._called(channel.value):
             self.sent.append(Sent(channel, address, subject, text))
             return f"message-{len(self.sent)}"
+
+
+class FakeQuota(Fake):
+    """`CodeQuota` of one day, for users and numbers alike."""
+
+    def __init__(self, left: int = 1_000) -> None:
+        super().__init__()
+        self.cap = left
+        self.taken: dict[str, int] = {}
+
+    def take(self, *, user_id: str, phone: str | None) -> CodeTaken | None:
+        with self._called("take"):
+            whose = [who for who in (user_id, phone) if who is not None]
+            if any(self.taken.get(who, 0) >= self.cap for who in whose):
+                return None
+            for who in whose:
+                self.taken[who] = self.taken.get(who, 0) + 1
+            return CodeTaken(user_id=user_id, phone=phone, day="2026-03-02")
+
+    def give_back(self, taken: CodeTaken) -> None:
+        with self._called("give_back"):
+            for who in (taken.user_id, taken.phone):
+                if who is not None:
+                    self.taken[who] -= 1
+
+
+class FakeLimiter(Fake):
+    """`RateLimiter` whose requests do not come back."""
+
+    NEXT_IN = 7
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: dict[tuple[str, str], int] = {}
+
+    def take(self, limit: RateLimit, *, route: str, who: str) -> Allowance:
+        with self._called("take"):
+            used = self.taken.get((route, who), 0)
+            is_allowed = used < limit.requests
+            if is_allowed:
+                self.taken[route, who] = used = used + 1
+            return Allowance(
+                limit=limit,
+                is_allowed=is_allowed,
+                remaining=limit.requests - used,
+                reset_seconds=used if is_allowed else self.NEXT_IN,
+            )
+
+
+class FakeTokens(Fake):
+    """`Tokens`: "Bearer alice" is Alice's."""
+
+    def caller(self, authorization: str | None) -> Caller:
+        with self._called("caller"):
+            scheme, _, name = (authorization or "").partition(" ")
+            if scheme != "Bearer":
+                raise Unauthenticated
+            return Caller(user_id=name, role=Role.PATIENT)
 
 
 class FakeDependency(Fake):

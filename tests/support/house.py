@@ -6,7 +6,7 @@ import base64
 import json
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from pymongo.database import Database
 from redis import Redis
 
 from slotkeeper.adapters.code_maker import HotpCodes
+from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
 from slotkeeper.adapters.mongo.client import connect
 from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
 from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
@@ -28,16 +29,23 @@ from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.together import together
 from slotkeeper.contracts.bookings import HoldSlotResponse
 from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
+from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
-from slotkeeper.domain.user import Channel
-from slotkeeper.ports import CodeJob, CodeRecord, HoldTicket
+from slotkeeper.domain.user import Caller, Channel
+from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.ports.holds import HoldTicket
+from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.pages import KeptPage, SlotPages, View
+from slotkeeper.services.cancel_booking import cancel_booking
+from slotkeeper.services.change_booking import BookingEnds
 from slotkeeper.services.expire_locks import Sweep, expire_locks
 from slotkeeper.services.hold_slot import Answer, hold_slot
 from slotkeeper.services.relay_outbox import Relayed, relay_outbox
 from slotkeeper.services.release_hold import release_hold
+from slotkeeper.services.reschedule_booking import reschedule_booking
 from slotkeeper.services.resend_otp import resend_otp
 from slotkeeper.services.verify_otp import Confirmation, verify_otp
 
@@ -75,12 +83,28 @@ class NoWaker:
 
 
 @dataclass
+class NoPages:
+    """`SlotPages` that keep nothing; those whose slots changed are noted."""
+
+    forgotten: list[str] = field(default_factory=list)
+
+    def read(
+        self, doctor_id: str, asked: str, make: Callable[[], KeptPage], view: View
+    ) -> KeptPage:
+        return make()
+
+    def forget(self, *doctor_ids: str) -> None:
+        self.forgotten += doctor_ids
+
+
+@dataclass
 class House:
     database: Database[dict[str, Any]]
     redis: Redis
     keys: Keys
     policy: BookingPolicy
     slots: MongoSlots
+    booked_slots: MongoBookedSlots
     ledger: MongoLedger
     outbox: MongoOutbox
     users: MongoUsers
@@ -91,6 +115,7 @@ class House:
     maker: HotpCodes
     queue: QueueInMemory = field(default_factory=QueueInMemory)
     waker: NoWaker = field(default_factory=NoWaker)
+    pages: SlotPages = field(default_factory=NoPages)
 
     @classmethod
     def on(
@@ -104,6 +129,7 @@ class House:
             keys=keys,
             policy=policy,
             slots=MongoSlots(database, policy),
+            booked_slots=MongoBookedSlots(database, policy),
             ledger=MongoLedger(database),
             outbox=MongoOutbox(database),
             users=MongoUsers(database),
@@ -121,6 +147,7 @@ class House:
             self,
             policy=policy,
             slots=MongoSlots(self.database, policy),
+            booked_slots=MongoBookedSlots(self.database, policy),
             gate=RedisGate(self.redis, self.keys, policy),
             codes=RedisCodes(self.redis, self.keys, policy),
         )
@@ -185,22 +212,28 @@ class House:
             key_id="k1",
         )
 
-    def answer(self, ticket: HoldTicket, channel: Channel | None = None) -> Answer:
+    def answer(
+        self, ticket: HoldTicket, channel: Channel | None = None, replaces: str | None = None
+    ) -> Answer:
         return hold_slot(
             ticket=ticket,
             channel=channel,
+            replaces=replaces,
             to_text=HoldSlotResponse.text_of,
             gate=self.gate,
             slots=self.slots,
+            ledger=self.ledger,
             users=self.users,
             jobs=self.queue,
             together=together,
             policy=self.policy,
         )
 
-    def hold(self, slot_id: str, user_id: str, key: str | None = None) -> str:
+    def hold(
+        self, slot_id: str, user_id: str, key: str | None = None, *, replaces: str | None = None
+    ) -> str:
         """The attempt that now holds the slot."""
-        text = self.answer(self.ticket(slot_id, user_id, key)).text
+        text = self.answer(self.ticket(slot_id, user_id, key), replaces=replaces).text
         return str(json.loads(text)["attemptId"])
 
     def attempt(self, attempt: str, user_id: str) -> Attempt:
@@ -223,11 +256,46 @@ class House:
             maker=self.maker,
             gate=self.gate,
             slots=self.slots,
+            booked=self.booked_slots,
             ledger=self.ledger,
             relay=self.waker,
             together=together,
             policy=self.policy,
         )
+
+    def book(self, slot_id: str, user_id: str, *, replaces: str | None = None) -> Booking:
+        """The slot, held and confirmed."""
+        return self.verify(self.hold(slot_id, user_id, replaces=replaces), user_id).booking
+
+    @property
+    def ends(self) -> BookingEnds:
+        return BookingEnds(
+            slots=self.booked_slots,
+            ledger=self.ledger,
+            pages=self.pages,
+            relay=self.waker,
+            together=together,
+        )
+
+    def cancel(self, booking_id: str, caller: Caller, **more: Any) -> Booking:
+        return cancel_booking(booking_id=booking_id, caller=caller, **self._change(more))
+
+    def reschedule(self, booking_id: str, caller: Caller, **more: Any) -> Booking:
+        return reschedule_booking(booking_id=booking_id, caller=caller, **self._change(more))
+
+    def _change(self, more: dict[str, Any]) -> dict[str, Any]:
+        request = uuid.uuid4().hex
+        return {
+            "reason": None,
+            "expected": None,
+            "request_id": request,
+            "request_key": request,
+            "doctors": self.doctors,
+            "users": self.users,
+            "ends": self.ends,
+            "policy": self.policy,
+            **more,
+        }
 
     def resend(self, attempt: str, user_id: str) -> CodeSent:
         seed = base64.b32encode(secrets.token_bytes(20)).decode()
@@ -294,11 +362,15 @@ class House:
         return found
 
     def redis_keys(self) -> list[str]:
-        """Without the environment; requests without what they are remembered by."""
+        """Without the environment and cached pages; requests without what they are known by."""
         prefix = f"{self.keys.environment}:"
         keys = [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*")]
         requests = "booking:attempt:"
-        return sorted(requests if key.startswith(requests) else key for key in keys)
+        return sorted(
+            requests if key.startswith(requests) else key
+            for key in keys
+            if not key.startswith("cache:")
+        )
 
     def bookings(self, **query: Any) -> list[dict[str, Any]]:
         return list(self.database["bookings"].find(query))

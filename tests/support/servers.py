@@ -21,6 +21,12 @@ RULES = {
     "OtpResendWaitSeconds": "0",
     "OtpMaxFailures": "100",
     "OtpFailureWindowSeconds": "600",
+    "OtpDailyPerUser": "1000",
+    "OtpDailyPerPhone": "1000",
+    # All tests are one address; a test of the limits reaches that of writes within seconds.
+    "RateLimitIp": "20000",
+    "RateLimitReads": "1200",
+    "RateLimitWrites": "300",
 }
 
 

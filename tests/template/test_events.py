@@ -15,6 +15,7 @@ import yaml
 
 from slotkeeper.contracts.bookings import HoldSlotRequest
 from slotkeeper.contracts.messages import CodeMessage, parse_message
+from slotkeeper.contracts.schedules import ScheduleRequest
 from slotkeeper.contracts.shapes import IdPath, read
 from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.attempt import attempt_id, booking_id
@@ -62,6 +63,9 @@ EVENTS = {name: _json(f"{name}.json") for name in FOLDERS}
 HTTP = [name for name in FOLDERS if "httpMethod" in EVENTS[name] and "type" not in EVENTS[name]]
 ENV = _json("env.json")["Parameters"]
 PATIENT = EVENTS["hold_slot"]["requestContext"]["authorizer"]["userId"]
+
+CLINICS = ["manage_clinic"]
+"""Functions that no patient may call."""
 
 KINDS: dict[str, Callable[[Node], bool]] = {
     "Api": lambda event: "requestContext" in event,
@@ -144,6 +148,7 @@ def test_headers_and_query_are_the_same_in_both_forms(name: str) -> None:
 def test_requests_are_as_the_contract_reads_them() -> None:
     held = read(HoldSlotRequest, json.loads(EVENTS["hold_slot"]["body"]))
     read(ListSlotsQuery, EVENTS["list_slots"]["queryStringParameters"])
+    read(ScheduleRequest, json.loads(EVENTS["manage_clinic"]["body"]))
     for name in HTTP:
         if EVENTS[name]["pathParameters"]:
             read(IdPath, EVENTS[name]["pathParameters"])
@@ -175,7 +180,8 @@ def test_events_are_one_patients_booking() -> None:
     assert EVENTS["get_booking"]["pathParameters"]["id"] == booking_id(attempt)
     for name in HTTP:
         caller = EVENTS[name]["requestContext"].get("authorizer")
-        assert caller is None or (caller["userId"], caller["role"]) == (PATIENT, "patient")
+        is_patient = caller is None or (caller["userId"], caller["role"]) == (PATIENT, "patient")
+        assert is_patient == (name not in CLINICS)
 
 
 def test_the_seed_makes_what_the_events_are_about() -> None:

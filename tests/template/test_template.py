@@ -246,6 +246,20 @@ def test_every_route_but_health_needs_the_authorizer() -> None:
     assert open_ == {"/health"}
 
 
+def test_only_the_authorizer_knows_the_rate_limits() -> None:
+    with_them = {
+        name
+        for name, function in FUNCTIONS.items()
+        if any(
+            variable.startswith("RATE_LIMIT_")
+            for variable in function.get("Environment", {}).get("Variables", {})
+        )
+    }
+
+    assert with_them == {"AuthorizeFunction"}
+    assert not [name for name in GLOBALS["Environment"]["Variables"] if "RATE_LIMIT" in name]
+
+
 def test_authorizers_answer_is_not_cached() -> None:
     [authorizer] = RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"].values()
 

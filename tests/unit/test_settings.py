@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from pydantic import ValidationError
 
+from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.settings import from_environment
 
@@ -36,6 +37,8 @@ def test_every_rule_can_be_set() -> None:
             "OTP_MAX_RESENDS": "1",
             "OTP_MAX_FAILURES": "7",
             "OTP_FAILURE_WINDOW_SECONDS": "60",
+            "OTP_DAILY_PER_USER": "8",
+            "OTP_DAILY_PER_PHONE": "9",
             "MAX_LIVE_HOLDS": "4",
         }
     ).policy
@@ -48,8 +51,22 @@ def test_every_rule_can_be_set() -> None:
         max_resends=1,
         max_failures_per_user=7,
         failure_window=timedelta(minutes=1),
+        max_codes_per_user=8,
+        max_codes_per_phone=9,
         max_live_holds=4,
     )
+
+
+def test_default_rate_limits_are_the_domains_own() -> None:
+    assert from_environment(LEAST).rate_limits == RateLimits()
+
+
+def test_every_rate_limit_can_be_set_and_switched_off() -> None:
+    limits = from_environment(
+        {**LEAST, "RATE_LIMIT_IP": "0", "RATE_LIMIT_READS": "7", "RATE_LIMIT_WRITES": "3"}
+    ).rate_limits
+
+    assert limits == RateLimits(ip=0, reads=7, writes=3)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +79,10 @@ def test_every_rule_can_be_set() -> None:
         ("OTP_MAX_TRIES", "1001"),
         ("OTP_MAX_RESENDS", "many"),
         ("MAX_LIVE_HOLDS", "true"),
+        ("OTP_DAILY_PER_USER", "0"),
+        ("OTP_DAILY_PER_PHONE", "1001"),
+        ("RATE_LIMIT_IP", "-1"),
+        ("RATE_LIMIT_WRITES", "1.5"),
         ("SMS_PROVIDER", "twilio"),
         ("SMS_PROVIDER", "SNS"),
         ("SMS_FALLBACK_TO_EMAIL", "perhaps"),

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
+from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
-from slotkeeper.ports import CodeRecord, Dependency, HoldTicket
+from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.ports.common import Dependency
+from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,17 +29,30 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.aws.jobs import SqsJobs
     from slotkeeper.adapters.aws.notifier import AwsNotifier
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
+    from slotkeeper.adapters.calendar_file import IcalendarFiles
     from slotkeeper.adapters.code_maker import HotpCodes
+    from slotkeeper.adapters.mongo.blocks import MongoSlotBlocks
+    from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
+    from slotkeeper.adapters.mongo.booking_lists import MongoBookingLists
+    from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
     from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
+    from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
     from slotkeeper.adapters.mongo.ledger import MongoLedger
     from slotkeeper.adapters.mongo.outbox import MongoOutbox
     from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+    from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
     from slotkeeper.adapters.mongo.slots import MongoSlots
+    from slotkeeper.adapters.mongo.timetables import MongoTimetables
+    from slotkeeper.adapters.redis.breaker import Breaker
     from slotkeeper.adapters.redis.codes import RedisCodes
     from slotkeeper.adapters.redis.gate import RedisGate
     from slotkeeper.adapters.redis.keys import Keys
+    from slotkeeper.adapters.redis.limiter import RedisRateLimiter
+    from slotkeeper.adapters.redis.pages import RedisDoctorPages, RedisSlotPages
     from slotkeeper.adapters.redis.requests import RedisRequests
+    from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.adapters.tokens import TokenVerifier
+    from slotkeeper.services.change_booking import BookingEnds
     from slotkeeper.services.send_notification import Post
 
 
@@ -85,6 +101,13 @@ def aws(service: str) -> Any:  # Any: each service has its own generated client 
     return connect(service)
 
 
+@cache
+def breaker() -> Breaker:
+    from slotkeeper.adapters.redis.breaker import Breaker
+
+    return Breaker(clock())
+
+
 def _keys() -> Keys:
     from slotkeeper.adapters.redis.keys import Keys
 
@@ -99,6 +122,26 @@ def slots() -> MongoSlots:
     from slotkeeper.adapters.mongo.slots import MongoSlots
 
     return MongoSlots(database(), policy())
+
+
+@cache
+def booked_slots() -> MongoBookedSlots:
+    from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
+
+    return MongoBookedSlots(database(), policy())
+
+
+@cache
+def booking_ends() -> BookingEnds:
+    from slotkeeper.services.change_booking import BookingEnds
+
+    return BookingEnds(
+        slots=booked_slots(),
+        ledger=ledger(),
+        pages=slot_pages(),
+        relay=relay_waker(),
+        together=together,
+    )
 
 
 @cache
@@ -130,6 +173,48 @@ def doctors() -> MongoDoctors:
 
 
 @cache
+def calendars() -> IcalendarFiles:
+    from slotkeeper.adapters.calendar_file import IcalendarFiles
+
+    return IcalendarFiles()
+
+
+@cache
+def catalogue() -> MongoCatalogue:
+    from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
+
+    return MongoCatalogue(database())
+
+
+@cache
+def booking_lists() -> MongoBookingLists:
+    from slotkeeper.adapters.mongo.booking_lists import MongoBookingLists
+
+    return MongoBookingLists(database())
+
+
+@cache
+def doctor_file() -> MongoDoctorFile:
+    from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
+
+    return MongoDoctorFile(database())
+
+
+@cache
+def timetables() -> MongoTimetables:
+    from slotkeeper.adapters.mongo.timetables import MongoTimetables
+
+    return MongoTimetables(database())
+
+
+@cache
+def slot_blocks() -> MongoSlotBlocks:
+    from slotkeeper.adapters.mongo.blocks import MongoSlotBlocks
+
+    return MongoSlotBlocks(database())
+
+
+@cache
 def deliveries() -> MongoDeliveries:
     from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
 
@@ -148,6 +233,42 @@ def requests() -> RedisRequests:
     from slotkeeper.adapters.redis.requests import RedisRequests
 
     return RedisRequests(redis(), _keys())
+
+
+@cache
+def views() -> RedisViews:
+    from slotkeeper.adapters.redis.views import RedisViews
+
+    kept = timedelta(seconds=settings().last_viewed_seconds)
+    return RedisViews(redis(), _keys(), breaker=breaker(), kept=kept)
+
+
+@cache
+def slot_pages() -> RedisSlotPages:
+    from slotkeeper.adapters.redis.pages import RedisSlotPages
+
+    return RedisSlotPages(
+        redis(),
+        _keys(),
+        clock=clock(),
+        breaker=breaker(),
+        views=views(),
+        kept=timedelta(seconds=settings().availability_cache_seconds),
+    )
+
+
+@cache
+def doctor_pages() -> RedisDoctorPages:
+    from slotkeeper.adapters.redis.pages import RedisDoctorPages
+
+    return RedisDoctorPages(
+        redis(),
+        _keys(),
+        clock=clock(),
+        breaker=breaker(),
+        views=views(),
+        kept=timedelta(seconds=settings().list_cache_seconds),
+    )
 
 
 @cache
@@ -180,6 +301,13 @@ def relay_waker() -> LambdaRelayWaker:
 
 
 @cache
+def code_quota() -> MongoCodeQuota:
+    from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
+
+    return MongoCodeQuota(database(), policy())
+
+
+@cache
 def notifier() -> AwsNotifier:
     from slotkeeper.adapters.aws.notifier import AwsNotifier
 
@@ -206,6 +334,17 @@ def token_verifier() -> TokenVerifier:
         issuer=settings().jwt_issuer,
         audience=settings().jwt_audience,
     )
+
+
+def rate_limits() -> RateLimits:
+    return settings().rate_limits
+
+
+@cache
+def rate_limiter() -> RedisRateLimiter:
+    from slotkeeper.adapters.redis.limiter import RedisRateLimiter
+
+    return RedisRateLimiter(redis(), _keys(), breaker())
 
 
 @cache

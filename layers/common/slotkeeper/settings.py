@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
 
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
+RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
 AtLeastOne = Field(ge=1)
 
 
@@ -36,7 +38,16 @@ class Settings(BaseModel):
     otp_max_resends: Count = 3
     otp_max_failures: Count = 20
     otp_failure_window_seconds: Seconds = 3_600
+    otp_daily_per_user: Annotated[Count, AtLeastOne] = 30
+    otp_daily_per_phone: Annotated[Count, AtLeastOne] = 30
     max_live_holds: Annotated[Count, AtLeastOne] = 3
+    reschedule_window_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
+    cancel_window_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 0
+    forbid_overlaps: bool = True
+
+    availability_cache_seconds: Annotated[int, Field(ge=0, le=60)] = 15
+    list_cache_seconds: Annotated[int, Field(ge=0, le=60)] = 30
+    last_viewed_seconds: Seconds = 60
 
     otp_key_id: str = "k1"
     otp_secret_id: str = ""
@@ -48,6 +59,15 @@ class Settings(BaseModel):
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwks_url: str = ""
+    rate_limit_ip: RequestsAMinute = 600
+    rate_limit_reads: RequestsAMinute = 240
+    rate_limit_writes: RequestsAMinute = 60
+
+    @property
+    def rate_limits(self) -> RateLimits:
+        return RateLimits(
+            ip=self.rate_limit_ip, reads=self.rate_limit_reads, writes=self.rate_limit_writes
+        )
 
     @property
     def policy(self) -> BookingPolicy:
@@ -58,8 +78,13 @@ class Settings(BaseModel):
             max_tries=self.otp_max_tries,
             max_resends=self.otp_max_resends,
             max_live_holds=self.max_live_holds,
+            reschedule_window=timedelta(seconds=self.reschedule_window_seconds),
+            cancel_window=timedelta(seconds=self.cancel_window_seconds),
+            forbid_overlaps=self.forbid_overlaps,
             max_failures_per_user=self.otp_max_failures,
             failure_window=timedelta(seconds=self.otp_failure_window_seconds),
+            max_codes_per_user=self.otp_daily_per_user,
+            max_codes_per_phone=self.otp_daily_per_phone,
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from slotkeeper.adapters.code_maker import HotpCodes
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports import CodeRecord
+from slotkeeper.ports.codes import CodeRecord
 
 KEYS = {"k1": b"first key of the ring", "k2": b"second key of the ring"}
 MAKER = HotpCodes(KEYS.__getitem__)

@@ -12,7 +12,7 @@ from slotkeeper.contracts.messages import CodeMessage, EventMessage, parse_messa
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import CodeJob
+from slotkeeper.ports.notifications import CodeJob
 from tests.support.fakes import ALICE, ATTEMPT, SLOT, an_event
 
 JOB = CodeJob(

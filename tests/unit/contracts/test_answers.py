@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
+from pydantic import ValidationError
 
 from slotkeeper.contracts.bookings import BookingResponse, HoldSlotResponse, ResendOtpResponse
 from slotkeeper.contracts.problems import HealthResponse, problem
@@ -14,11 +15,12 @@ from slotkeeper.contracts.shapes import read
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
 from slotkeeper.domain.slot import Slot
-from slotkeeper.ports import Page, Position
+from slotkeeper.domain.user import Channel
+from slotkeeper.ports.pages import Page, Position
 from tests.support.fakes import ALICE, ATTEMPT, DOCTOR, NOW, SLOT, a_booking, a_hold, a_slot
 
 SENT = CodeSent(
-    channel="sms",
+    channel=Channel.SMS,
     destination="+1*****00",
     expires_at=NOW + timedelta(minutes=5),
     resend_at=NOW + timedelta(seconds=30),
@@ -175,7 +177,7 @@ def test_problem_has_the_contracts_members() -> None:
         code="slot_held",
         detail="Another patient is holding this slot.",
         request_id="r-1",
-        more={"more": 4},
+        more={"attemptsRemaining": 4},
     )
 
     assert document == {
@@ -185,5 +187,12 @@ def test_problem_has_the_contracts_members() -> None:
         "code": "slot_held",
         "detail": "Another patient is holding this slot.",
         "requestId": "r-1",
-        "more": 4,
+        "attemptsRemaining": 4,
     }
+
+
+def test_problem_has_no_members_that_the_contract_does_not_know() -> None:
+    with pytest.raises(ValidationError):
+        problem(
+            status=HTTPStatus.CONFLICT, code="c", detail="d", request_id="r", more={"trace": "..."}
+        )

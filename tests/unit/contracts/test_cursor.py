@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
 from slotkeeper.domain.errors import InvalidRequest
-from slotkeeper.ports import Position
+from slotkeeper.ports.pages import Position
 
 QUERY = "doctor=doc_1"
 POSITION = Position(key=datetime(2026, 3, 3, 9, 0, tzinfo=UTC), id="doc_1_20260303T0900Z")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from slotkeeper.contracts.messages import CodeMessage, EventMessage, parse_message
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import CodeJob
+from slotkeeper.ports.notifications import CodeJob
 from tests.support.fakes import ALICE, ATTEMPT, SLOT, an_event
 
 JOB = CodeJob(

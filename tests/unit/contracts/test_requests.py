@@ -9,7 +9,7 @@ from slotkeeper.contracts.shapes import IdPath, read
 from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import SlotFilter
+from slotkeeper.ports.slots import SlotFilter
 
 
 def fields_refused(error: InvalidRequest) -> list[str]:

@@ -5,15 +5,22 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
 
+from functions.cancel.app import lambda_handler as cancel
 from functions.get_booking.app import lambda_handler as get_booking
 from functions.health.app import lambda_handler as health
 from functions.hold_slot.app import lambda_handler as hold_slot
+from functions.list_bookings.app import lambda_handler as list_bookings
+from functions.list_doctors.app import lambda_handler as list_doctors
 from functions.list_slots.app import lambda_handler as list_slots
+from functions.manage_clinic.app import lambda_handler as manage_clinic
+from functions.profile.app import lambda_handler as profile
 from functions.release_hold.app import lambda_handler as release_hold
+from functions.reschedule.app import lambda_handler as reschedule
 from functions.resend_otp.app import lambda_handler as resend_otp
 from functions.verify_otp.app import lambda_handler as verify_otp
 from tests.support.aws_events import (
@@ -60,13 +67,59 @@ def release_event(id_: str = "at_1", **parts: Any) -> Event:
     return id_event("DELETE", "/bookings/{id}/hold", id_, **parts)
 
 
+def cancel_event(id_: str = "bk_1", **parts: Any) -> Event:
+    return id_event("PATCH", "/bookings/{id}/cancel", id_, **parts)
+
+
+def reschedule_event(id_: str = "bk_1", **parts: Any) -> Event:
+    return id_event("PATCH", "/bookings/{id}/reschedule", id_, **parts)
+
+
 def booking_event(id_: str = "bk_1", **parts: Any) -> Event:
     return id_event("GET", "/bookings/{id}", id_, **parts)
+
+
+def calendar_event(id_: str = "bk_1", **parts: Any) -> Event:
+    return id_event("GET", "/bookings/{id}/calendar.ics", id_, **parts)
 
 
 def slots_event(id_: str = "doc_1", **parts: Any) -> Event:
     return id_event("GET", "/doctors/{id}/slots", id_, **parts)
 
+
+def bookings_event(**parts: Any) -> Event:
+    return http_event("GET", "/bookings", **parts)
+
+
+def doctors_event(**parts: Any) -> Event:
+    return http_event("GET", "/doctors", **parts)
+
+
+def doctor_event(id_: str = "doc_1", **parts: Any) -> Event:
+    return id_event("GET", "/doctors/{id}", id_, **parts)
+
+
+def me_event(**parts: Any) -> Event:
+    return http_event("GET", "/me", **parts)
+
+
+def put_me_event(*, body: object = None, **parts: Any) -> Event:
+    if body is None and "text" not in parts:
+        body = {"phone": "+15550100"}
+    return http_event("PUT", "/me", body=body, **parts)
+
+
+CLINIC_ROUTES: Mapping[str, tuple[Handler, Callable[..., Event]]] = {
+    name: (manage_clinic, event)
+    for name, event in {
+        "post doctor": partial(http_event, "POST", "/doctors"),
+        "patch doctor": partial(id_event, "PATCH", "/doctors/{id}", "doc_1"),
+        "post schedule": partial(id_event, "POST", "/doctors/{id}/schedules", "doc_1"),
+        "patch slots": partial(id_event, "PATCH", "/doctors/{id}/slots", "doc_1"),
+        "patch slot": partial(id_event, "PATCH", "/slots/{id}", "doc_1_20260303T0900Z"),
+    }.items()
+}
+"""Bodies and roles of these: test_manage_clinic.py."""
 
 ROUTES: Mapping[str, tuple[Handler, Callable[..., Event]]] = {
     "hold": (hold_slot, hold_event),
@@ -74,11 +127,31 @@ ROUTES: Mapping[str, tuple[Handler, Callable[..., Event]]] = {
     "resend": (resend_otp, resend_event),
     "release": (release_hold, release_event),
     "booking": (get_booking, booking_event),
+    "calendar": (get_booking, calendar_event),
+    "cancel": (cancel, cancel_event),
+    "reschedule": (reschedule, reschedule_event),
     "slots": (list_slots, slots_event),
+    "bookings": (list_bookings, bookings_event),
+    "doctors": (list_doctors, doctors_event),
+    "doctor": (list_doctors, doctor_event),
+    "me": (profile, me_event),
+    "put me": (profile, put_me_event),
+    **CLINIC_ROUTES,
 }
+LISTS = ["slots", "bookings", "doctors"]
 PATIENTS_ONLY = ["hold", "verify", "resend", "release"]
-WITH_ID = ["verify", "resend", "release", "booking", "slots"]
-WITH_BODY = ["hold", "verify"]
+WITH_ID = [
+    "cancel",
+    "reschedule",
+    "verify",
+    "resend",
+    "release",
+    "booking",
+    "calendar",
+    "slots",
+    "doctor",
+]
+WITH_BODY = ["hold", "verify", "put me"]
 
 
 def call(route: str, **parts: Any) -> dict[str, Any]:
@@ -264,7 +337,6 @@ def test_idempotency_key_is_found_where_there_are_only_single_headers() -> None:
         pytest.param("5", id="number"),
         pytest.param("null", id="null"),
         pytest.param("true", id="true"),
-        pytest.param("{}", id="nothing in it"),
         pytest.param('{"slotId": {"$gt": ""}, "code": {"$gt": ""}}', id="operators"),
         pytest.param('{"slotId": "doc_1", "code": "123456", "more": 1}', id="unknown field"),
     ],
@@ -273,6 +345,13 @@ def test_malformed_body_is_refused(route: str, text: str | None) -> None:
     headers = [*HEADERS, ("Content-Type", "application/json")]
 
     answer = call(route, headers=headers, text=text)
+
+    assert_problem(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("route", ["hold", "verify"])
+def test_body_without_what_is_needed_is_refused(route: str) -> None:
+    answer = call(route, headers=[*HEADERS, ("Content-Type", "application/json")], text="{}")
 
     assert_problem(answer, 400, "invalid_request")
 
@@ -452,31 +531,94 @@ def test_parameter_given_twice_is_refused() -> None:
     assert fields_of(problem) == ["limit"]
 
 
+@pytest.mark.parametrize("route", LISTS)
 @pytest.mark.parametrize(
     ("name", "value"),
     [
         ("limit", "0"),
+        ("limit", "-1"),
         ("limit", "101"),
         ("limit", "²"),
+        ("limit", "ten"),
         ("page", "0"),
         ("page", "1.0"),
-        ("date", "2025-02-29"),
-        ("from", "2026-03-03T09:00:00"),
-        ("to", "tomorrow"),
+        ("page", "10001"),
         ("cursor", "garbage"),
         ("sort", "asc"),
         ("$where", "1"),
     ],
 )
-def test_bad_parameter_is_refused_by_its_name(name: str, value: str) -> None:
-    answer = call("slots", query=[(name, value)])
+def test_bad_parameter_is_refused_by_its_name(route: str, name: str, value: str) -> None:
+    answer = call(route, query=[(name, value)])
+
+    problem = assert_problem(answer, 400, "invalid_request")
+    assert fields_of(problem) == [name]
+
+
+@pytest.mark.parametrize(
+    ("route", "name", "value"),
+    [
+        ("slots", "date", "2025-02-29"),
+        ("slots", "from", "2026-03-03T09:00:00"),
+        ("slots", "to", "tomorrow"),
+        ("slots", "specialty", "cardiology"),
+        ("bookings", "from", "2026-03-03T09:00:00"),
+        ("bookings", "to", "0000-01-01T00:00:00Z"),
+        ("bookings", "status", "CONFIRMED"),
+        ("bookings", "status", ""),
+        ("bookings", "userId", "bob"),
+        ("doctors", "specialty", ""),
+        ("doctors", "specialty", "x" * 101),
+        ("doctors", "specialty", "\ud800"),
+        ("doctors", "clinicId", "clinic-1"),
+    ],
+)
+def test_bad_filter_is_refused_by_its_name(route: str, name: str, value: str) -> None:
+    answer = call(route, query=[(name, value)])
+
+    problem = assert_problem(answer, 400, "invalid_request")
+    assert fields_of(problem) == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("phone", "5550100"),
+        ("phone", "+0155501000"),
+        ("phone", "+1555010012345678"),
+        ("phone", "+15550100\n"),
+        ("phone", 15550100),
+        ("email", "alice"),
+        ("email", "alice@example"),
+        ("email", "alice@example.org\nBcc: bob@example.org"),
+        ("email", "Alice <alice@example.org>"),
+        ("email", "a..b@example.org"),
+        ("email", f"{'a' * 60}@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 20}.org"),
+        ("preferredChannel", "fax"),
+        ("preferredChannel", ["sms"]),
+        ("locale", "english_UK"),
+        ("locale", "e"),
+        ("timeZone", "Mars/Olympus"),
+        ("timeZone", "Europe"),
+        ("timeZone", "../../etc/passwd"),
+        ("timeZone", "/usr/share/zoneinfo/UTC"),
+        ("timeZone", "UTC\x00"),
+        ("timeZone", ""),
+        ("clinicId", "clinic-1"),
+        ("role", "admin"),
+        ("id", "bob"),
+        ("lastViewed", None),
+    ],
+)
+def test_bad_profile_is_refused_by_its_field(name: str, value: object) -> None:
+    answer = call("put me", body={name: value})
 
     problem = assert_problem(answer, 400, "invalid_request")
     assert fields_of(problem) == [name]
 
 
 @pytest.mark.parametrize("authorizer", [STAFF, ADMIN], ids=["staff", "admin"])
-@pytest.mark.parametrize("route", ["booking", "slots"])
+@pytest.mark.parametrize("route", ["booking", "slots", "doctor"])
 def test_staff_get_as_far_as_patients_where_everybody_may(
     route: str, authorizer: dict[str, str]
 ) -> None:
@@ -523,3 +665,11 @@ def test_request_id_is_the_invocations_not_the_clients() -> None:
     answer = call("booking", id_="a.b", headers=headers)
 
     assert_problem(answer, 400, "invalid_request")
+
+
+@pytest.mark.parametrize("tags", ["", " ", "1", '"1', '"1" "2"', '"1",', "'1'"])
+@pytest.mark.parametrize("route", ["cancel", "reschedule"])
+def test_an_if_match_that_is_no_entity_tag_is_refused(route: str, tags: str) -> None:
+    answer = call(route, headers=[("If-Match", tags)])
+
+    assert fields_of(assert_problem(answer, 400, "invalid_request")) == ["If-Match"]

@@ -18,7 +18,8 @@ from slotkeeper.domain.errors import (
 )
 from slotkeeper.domain.slot import Slot, SlotStatus
 from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports import CodeJob, HoldTicket
+from slotkeeper.ports.holds import HoldTicket
+from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.services.hold_slot import Answer, hold_slot
 from tests.support.fakes import (
     ALICE,
@@ -34,6 +35,7 @@ from tests.support.fakes import (
     FakeCodes,
     FakeGate,
     FakeJobs,
+    FakeLedger,
     FakeSlots,
     FakeUsers,
     a_hold,
@@ -58,6 +60,7 @@ class World:
         self.gate = FakeGate(self.codes)
         self.users = FakeUsers(*(users or (a_user(), a_user(BOB, phone="+15550101"))))
         self.jobs = FakeJobs()
+        self.ledger = FakeLedger()
         self.receipts: list[HoldReceipt] = []
 
     def hold(self, ticket: HoldTicket | None = None, channel: Channel | None = None) -> Answer:
@@ -67,6 +70,7 @@ class World:
             to_text=self._to_text,
             gate=self.gate,
             slots=self.slots,
+            ledger=self.ledger,
             users=self.users,
             jobs=self.jobs,
             together=one_by_one,
@@ -388,7 +392,7 @@ def test_slot_can_be_held_again_after_a_hold_was_undone() -> None:
 
 def test_hold_is_undone_when_the_profile_cannot_be_read() -> None:
     world = World()
-    world.users.down = {"get"}
+    world.users.down = {"get_for_code"}
 
     with pytest.raises(Unavailable):
         world.hold()

@@ -16,7 +16,9 @@ from slotkeeper.domain.errors import (
 )
 from slotkeeper.domain.slot import Hold
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import CodeJob, CodeRecord
+from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.people import CodesToday
 from slotkeeper.services.resend_otp import resend_otp
 from tests.support.fakes import (
     ALICE,
@@ -276,7 +278,7 @@ def test_refusal_stands_when_nothing_can_be_undone() -> None:
 @pytest.mark.parametrize("store", ["codes", "users", "slots"])
 def test_server_down_before_the_count_is_unavailable_and_sends_nothing(store: str) -> None:
     world = World()
-    down = {"codes": (world.codes, "find"), "users": (world.users, "get")}
+    down = {"codes": (world.codes, "find"), "users": (world.users, "get_for_code")}
     fake, call = down.get(store, (world.slots, "count_send"))
     fake.down = {call}
 
@@ -284,4 +286,27 @@ def test_server_down_before_the_count_is_unavailable_and_sends_nothing(store: st
         world.resend()
 
     assert world.hold.sends == 1
+    assert world.jobs.codes == []
+
+
+def test_day_without_codes_left_is_refused_and_nothing_has_changed() -> None:
+    world = World()
+    world.users.codes_today = CodesToday(of_user=POLICY.max_codes_per_user, day_ends_in=3_600)
+
+    with pytest.raises(RateLimited) as refused:
+        world.resend()
+
+    assert refused.value.retry_after_seconds == 3_600
+    assert world.jobs.codes == []
+    assert world.record == a_record()
+    assert world.hold.sends == 1
+
+
+def test_number_without_codes_left_is_refused() -> None:
+    world = World()
+    world.users.codes_today = CodesToday(of_phone=POLICY.max_codes_per_phone)
+
+    with pytest.raises(RateLimited):
+        world.resend()
+
     assert world.jobs.codes == []

@@ -6,8 +6,8 @@ import pytest
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports import CodeJob
-from slotkeeper.services.send_notification import Post, send_code, tell_event
+from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.services.send_notification import CodeFate, Post, send_code, tell_event
 from tests.support.fakes import (
     ALICE,
     ATTEMPT,
@@ -17,6 +17,7 @@ from tests.support.fakes import (
     FakeDeliveries,
     FakeLedger,
     FakeNotifier,
+    FakeQuota,
     FakeUsers,
     a_booking,
     a_record,
@@ -46,12 +47,23 @@ class World:
         self.ledger = FakeLedger(a_booking())
         self.deliveries = FakeDeliveries()
         self.notifier = FakeNotifier()
+        self.quota = FakeQuota()
         self.post = Post(
             deliveries=self.deliveries, notifier=self.notifier, fallback_to_email=fallback
         )
 
     def send_code(self, job: CodeJob = JOB) -> bool:
-        return send_code(job, codes=self.codes, maker=self.maker, users=self.users, post=self.post)
+        return self.fate(job) is CodeFate.SENT
+
+    def fate(self, job: CodeJob = JOB) -> CodeFate:
+        return send_code(
+            job,
+            codes=self.codes,
+            maker=self.maker,
+            users=self.users,
+            quota=self.quota,
+            post=self.post,
+        )
 
     def tell(self, **changes: str | None) -> bool:
         event = replace(an_event(), **changes)  # type: ignore[arg-type]  # any of its fields
@@ -263,12 +275,41 @@ def test_unknown_zone_is_told_in_utc(zone: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "type_", ["hold.released", "hold.expired", "booking.cancelled", "booking.of_next_year"]
+    ("type_", "more", "words"),
+    [
+        ("booking.confirmed", {"replaces": "bk_0"}, "was moved. It is now: "),
+        ("booking.cancelled", {}, "is cancelled: "),
+        ("booking.rescheduled", {}, "was given up, so that you can book another time: "),
+    ],
 )
-def test_event_other_than_a_confirmation_sends_nothing(type_: str) -> None:
+def test_patient_is_told_what_became_of_the_booking(
+    type_: str, more: dict[str, str], words: str
+) -> None:
     world = World()
 
-    was_sent = world.tell(type=type_)
+    was_sent = world.tell(type=type_, **more)
+
+    assert was_sent
+    assert words in world.notifier.sent[0].text
+    assert "Tue 03 Mar 2026, 09:00 (UTC)" in world.notifier.sent[0].text
+
+
+@pytest.mark.parametrize(
+    ("type_", "more"),
+    [
+        ("hold.released", {}),
+        ("hold.expired", {}),
+        ("slot.blocked", {}),
+        ("booking.rescheduled", {"replaced_by": "bk_2"}),
+        ("booking.of_next_year", {}),
+    ],
+)
+def test_event_that_patients_are_not_told_of_sends_nothing(
+    type_: str, more: dict[str, str]
+) -> None:
+    world = World()
+
+    was_sent = world.tell(type=type_, **more)
 
     assert not was_sent
     assert world.deliveries.calls + world.ledger.calls + world.notifier.calls == []
@@ -335,3 +376,66 @@ def test_patient_without_any_address_is_told_nothing() -> None:
     was_sent = world.tell()
 
     assert not was_sent
+
+
+# --- a day's codes --------------------------------------------------------------------------------
+
+
+def test_code_sent_by_sms_counts_for_the_patient_and_the_number() -> None:
+    world = World()
+
+    assert world.fate() is CodeFate.SENT
+
+    assert world.quota.taken == {ALICE: 1, "+15550100": 1}
+
+
+def test_code_beyond_the_days_quota_is_not_sent_and_never_will_be() -> None:
+    world = World()
+    world.quota.cap = 0
+
+    assert world.fate() is CodeFate.CAPPED
+
+    assert world.notifier.calls == []
+    assert list(world.deliveries.sent.values()) == [None]
+    world.quota.cap = 1
+    assert world.fate() is CodeFate.NOT_DUE
+
+
+def test_second_delivery_of_the_job_is_not_counted_again() -> None:
+    world = World()
+    world.fate()
+
+    world.fate()
+
+    assert world.quota.taken[ALICE] == 1
+
+
+def test_code_that_no_provider_took_is_given_back_and_tried_again() -> None:
+    world = World(fallback=False)
+    world.notifier.down.add(Channel.SMS.value)
+    with pytest.raises(Unavailable):
+        world.fate()
+    assert world.quota.taken == {ALICE: 0, "+15550100": 0}
+    world.notifier.down.clear()
+
+    assert world.fate() is CodeFate.SENT
+
+
+def test_code_is_not_sent_while_it_cannot_be_counted() -> None:
+    world = World()
+    world.quota.down.add("take")
+
+    with pytest.raises(Unavailable):
+        world.fate()
+
+    assert world.notifier.calls == []
+    assert world.deliveries.under_way == set()
+
+
+def test_confirmation_is_no_code_and_not_counted() -> None:
+    world = World()
+    world.quota.cap = 0
+
+    assert world.tell()
+
+    assert world.quota.calls == []

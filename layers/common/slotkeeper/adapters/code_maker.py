@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pyotp
 
-from slotkeeper.ports import CodeRecord
+from slotkeeper.ports.codes import CodeRecord
 
 DIGITS = 6
 

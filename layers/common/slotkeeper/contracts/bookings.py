@@ -7,10 +7,20 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from slotkeeper.contracts.shapes import Id, Instant, Request, Shape
+from slotkeeper.contracts.shapes import (
+    Id,
+    Instant,
+    InstantText,
+    PageInfo,
+    PageQuery,
+    Request,
+    Shape,
+)
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.user import Channel
+from slotkeeper.ports.bookings import BookingFilter
+from slotkeeper.ports.pages import Page
 
 
 def channel(value: Any) -> Any:
@@ -18,13 +28,27 @@ def channel(value: Any) -> Any:
     return Channel(value) if isinstance(value, str) and value in list(Channel) else value
 
 
+def booking_status(value: Any) -> Any:
+    """The status a text names."""
+    is_one = isinstance(value, str) and value in list(BookingStatus)
+    return BookingStatus(value) if is_one else value
+
+
 Code = Annotated[str, Field(pattern=r"^[0-9]{6}$")]
 ChannelName = Annotated[Channel, BeforeValidator(channel)]
+StatusName = Annotated[BookingStatus, BeforeValidator(booking_status)]
 
 
 class HoldSlotRequest(Request):
     slot_id: Id
     channel: ChannelName | None = None
+    replaces: Id | None = None
+
+
+class ChangeRequest(Request):
+    """Why a booking is cancelled or rescheduled; kept with it, shown to nobody else."""
+
+    reason: Annotated[str | None, Field(max_length=500)] = None
 
 
 class CodeSentResponse(Shape):
@@ -75,6 +99,9 @@ class BookingResponse(Shape):
     version: int
     created_at: Instant
     updated_at: Instant
+    # Only where there is one: a plain booking has the contract's fields and no more.
+    replaces: Annotated[str | None, Field(exclude_if=lambda id_: id_ is None)] = None
+    replaced_by: Annotated[str | None, Field(exclude_if=lambda id_: id_ is None)] = None
 
     @classmethod
     def of(cls, booking: Booking) -> BookingResponse:
@@ -84,3 +111,24 @@ class BookingResponse(Shape):
     def with_etag(cls, booking: Booking) -> tuple[str, dict[str, str]]:
         """The body, and the headers that name its version."""
         return cls.of(booking).to_text(), {"ETag": f'"{booking.version}"'}
+
+
+class ListBookingsQuery(PageQuery):
+    status: StatusName | None = None
+    from_: Annotated[InstantText | None, Field(alias="from")] = None
+    to: InstantText | None = None
+
+    def wanted(self) -> BookingFilter:
+        return BookingFilter(status=self.status, start=self.from_, end=self.to)
+
+
+class BookingPageResponse(Shape):
+    items: list[BookingResponse]
+    page_info: PageInfo
+
+    @classmethod
+    def of(cls, page: Page[Booking], query: PageQuery, wanted: object) -> BookingPageResponse:
+        return cls(
+            items=[BookingResponse.of(booking) for booking in page.items],
+            page_info=PageInfo.of(page, query, wanted),
+        )

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from slotkeeper.domain.errors import InvalidRequest
-from slotkeeper.ports import Position
+from slotkeeper.ports.pages import Position
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.user import Channel
-from slotkeeper.ports import CodeJob
+from slotkeeper.ports.notifications import CodeJob
 
 
 class _Message(BaseModel):
@@ -55,6 +55,8 @@ class EventMessage(_Message):
     actor: str
     request_id: str
     at: datetime
+    replaces: str | None = None
+    replaced_by: str | None = None
 
     def to_event(self) -> DomainEvent:
         return DomainEvent(**self.model_dump(exclude={"v", "kind"}))

@@ -20,7 +20,7 @@ from pydantic.alias_generators import to_camel
 
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
 from slotkeeper.domain.errors import InvalidRequest
-from slotkeeper.ports import Page, Position
+from slotkeeper.ports.pages import Page, Position
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
@@ -35,7 +35,11 @@ def utc_text(instant: datetime) -> str:
     return instant.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str)]
+Instant = Annotated[
+    datetime,
+    PlainSerializer(utc_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 """A time in an answer."""
 
 
@@ -56,6 +60,10 @@ class Request(BaseModel):
     model_config = ConfigDict(
         alias_generator=to_camel, populate_by_name=False, extra="forbid", strict=True
     )
+
+    def meaning(self) -> str:
+        """The same text for requests that mean the same; what was left out is not what was null."""
+        return self.model_dump_json(by_alias=True, exclude_unset=True)
 
 
 class Nothing(Request):
@@ -132,29 +140,38 @@ InstantText = Annotated[datetime, BeforeValidator(_instant)]
 # --- pages ----------------------------------------------------------------------------------------
 
 
-class PageQuery(Request):
-    """Which page of a list: the `page`-th of `limit` items, or the one where `cursor` stands."""
+class NumberedPageQuery(Request):
+    """Which page of a list: the `page`-th of `limit` items."""
 
-    page: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_SKIP)] = 1
-    limit: Annotated[int, BeforeValidator(whole_number), Field(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT
+    page: Annotated[int, Field(ge=1, le=MAX_SKIP), BeforeValidator(whole_number)] = 1
+    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = DEFAULT_LIMIT
+
+    @property
+    def skip(self) -> int:
+        """Items before the page. Raises InvalidRequest: too many to be counted up to."""
+        items = (self.page - 1) * self.limit
+        if items > MAX_SKIP:
+            raise InvalidRequest([("page", f"skips more than {MAX_SKIP} items: use a cursor")])
+        return items
+
+
+class PageQuery(NumberedPageQuery):
+    """Which page of a list: a numbered one, or the one where `cursor` stands."""
+
     cursor: Annotated[str | None, Field(max_length=512)] = None
 
     def after(self, wanted: object, key: type[datetime | str] = datetime) -> Position | None:
         """Where the page begins in the list that `wanted` filters and `key` orders.
 
         Raises:
-            InvalidRequest: a cursor of another list, or a page too far in to be counted up to.
+            InvalidRequest: a cursor of another list.
         """
-        if self.cursor:
-            return decode_cursor(self.cursor, repr(wanted), key)
-        if self.skip > MAX_SKIP:
-            raise InvalidRequest([("page", f"skips more than {MAX_SKIP} items: use the cursor")])
-        return None
+        return decode_cursor(self.cursor, repr(wanted), key) if self.cursor else None
 
     @property
     def skip(self) -> int:
         """Items before the page; none where a cursor says where it begins."""
-        return 0 if self.cursor else (self.page - 1) * self.limit
+        return 0 if self.cursor else super().skip
 
 
 class PageInfo(Shape):
@@ -165,7 +182,7 @@ class PageInfo(Shape):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, page: Page[Any], query: PageQuery, wanted: object) -> PageInfo:
+    def of(cls, page: Page[Any], query: NumberedPageQuery, wanted: object) -> PageInfo:
         return cls(
             page=query.page,
             limit=query.limit,

@@ -10,12 +10,15 @@ from slotkeeper.contracts.shapes import (
     CalendarDate,
     Instant,
     InstantText,
+    NumberedPageQuery,
     PageInfo,
     PageQuery,
     Shape,
+    utc_text,
 )
 from slotkeeper.domain.slot import Slot, SlotStatus
-from slotkeeper.ports import Page, SlotFilter
+from slotkeeper.ports.pages import Page, View
+from slotkeeper.ports.slots import SlotFilter
 
 
 class ListSlotsQuery(PageQuery):
@@ -25,6 +28,18 @@ class ListSlotsQuery(PageQuery):
 
     def wanted(self, doctor_id: str) -> SlotFilter:
         return SlotFilter(doctor_id=doctor_id, date=self.date, start=self.from_, end=self.to)
+
+    def view(self, user_id: str, doctor_id: str) -> View:
+        """What whoever asks so looks at."""
+        return View(
+            user_id=user_id,
+            doctor_id=doctor_id,
+            filters={
+                "date": self.date,
+                "from": utc_text(self.from_) if self.from_ else None,
+                "to": utc_text(self.to) if self.to else None,
+            },
+        )
 
 
 class SlotResponse(Shape):
@@ -50,7 +65,7 @@ class SlotPageResponse(Shape):
     page_info: PageInfo
 
     @classmethod
-    def of(cls, page: Page[Slot], query: PageQuery, wanted: SlotFilter) -> SlotPageResponse:
+    def of(cls, page: Page[Slot], query: NumberedPageQuery, wanted: SlotFilter) -> SlotPageResponse:
         return cls(
             items=[SlotResponse.of_free(slot) for slot in page.items],
             page_info=PageInfo.of(page, query, wanted),

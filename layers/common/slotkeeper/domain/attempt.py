@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
+from slotkeeper.domain.user import Channel
+
 _OWNER_HEX = 16
 _REQUEST_HEX = 32
 
@@ -57,7 +59,7 @@ class Attempt:
 class CodeSent:
     """Where the newest code goes, until when it works, and when the next may be asked for."""
 
-    channel: str
+    channel: Channel
     destination: str
     expires_at: datetime
     resend_at: datetime

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+
+from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.slot import Slot
 
 
 class BookingStatus(StrEnum):
@@ -26,6 +29,7 @@ class BookingTransition:
 CANCEL = BookingTransition(BookingStatus.CANCELLED, "booking.cancelled")
 RESCHEDULE = BookingTransition(BookingStatus.RESCHEDULED, "booking.rescheduled")
 """Both lead away from `confirmed`, the only status that anything leads away from."""
+ENDS = frozenset({CANCEL.event, RESCHEDULE.event})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,3 +52,46 @@ class Booking:
     """The booking that took this one's place."""
     changed_by: str | None = None
     """The request that changed it last, by its key: how a repeated request finds its own effect."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingChange:
+    """Who asks for which change of a booking, and by which request."""
+
+    transition: BookingTransition
+    actor: str
+    request_id: str
+    request_key: str
+    reason: str | None
+
+
+def booking_of(slot: Slot, confirmed: DomainEvent) -> Booking:
+    """The booking that this `booking.confirmed` fact speaks of, as it was then."""
+    assert confirmed.booking_id is not None
+    return Booking(
+        id=confirmed.booking_id,
+        attempt_id=confirmed.attempt_id,
+        slot_id=slot.id,
+        doctor_id=slot.doctor_id,
+        user_id=confirmed.user_id,
+        date=slot.date,
+        start_time=slot.start_time,
+        end_time=slot.end_time,
+        status=BookingStatus.CONFIRMED,
+        version=1,
+        created_at=confirmed.at,
+        updated_at=confirmed.at,
+        replaces=confirmed.replaces,
+    )
+
+
+def changed(booking: Booking, fact: DomainEvent) -> Booking:
+    """The booking after this fact ended it."""
+    return replace(
+        booking,
+        status=BookingStatus(fact.to_status),
+        version=booking.version + 1,
+        updated_at=fact.at,
+        changed_by=fact.request_key,
+        replaced_by=fact.replaced_by,
+    )

@@ -10,7 +10,7 @@ AppointmentError
   RequestInProgress  IdempotencyKeyReused                    the request was sent before
   Unavailable                                                a dependency is down, nothing half done
 
-The HTTP status of each is in `entrypoints/http.py`.
+The HTTP status of each is in `entrypoints/operation.py`.
 """
 
 from __future__ import annotations

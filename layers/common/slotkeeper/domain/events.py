@@ -31,6 +31,12 @@ class DomainEvent:
     actor: str
     request_id: str
     at: datetime
+    request_key: str | None = None
+    """The request as its client may repeat it; by it a booking's change is known for its own."""
+    replaces: str | None = None
+    replaced_by: str | None = None
+    reason: str | None = None
+    """What the person who asked for it gave as reason: kept with the booking, sent nowhere."""
 
 
 def event_id(slot_id: str, version: int) -> str:

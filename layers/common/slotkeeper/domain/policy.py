@@ -19,6 +19,16 @@ class BookingPolicy:
     max_live_holds: int = 3
     max_failures_per_user: int = 20
     failure_window: timedelta = timedelta(hours=1)
+    max_codes_per_user: int = 30
+    """Codes a user is sent in a day (UTC), whatever becomes of them."""
+    max_codes_per_phone: int = 30
+    """The same for a number, whosever it is: what a fraud of many accounts could cost."""
+    reschedule_window: timedelta = timedelta(hours=24)
+    """A booking is rescheduled more than this before it starts."""
+    cancel_window: timedelta = timedelta(0)
+    """Its patient cancels a booking more than this before it starts; staff whenever."""
+    forbid_overlaps: bool = True
+    """Whether a patient may not hold a slot at the time of another of theirs, held or booked."""
 
     @property
     def max_sends(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from slotkeeper.domain.attempt import Attempt
@@ -15,6 +15,9 @@ from slotkeeper.domain.errors import (
     SlotUnavailable,
 )
 from slotkeeper.domain.user import Channel
+
+MAX_SLOT = timedelta(hours=8)
+"""No slot is longer."""
 
 
 class SlotStatus(StrEnum):
@@ -55,6 +58,8 @@ class Hold:
     sent_at: datetime
     code_expires_at: datetime
     tries: int
+    replaces: str | None = None
+    """The booking that this attempt's booking will take the place of."""
 
     def is_live(self, now: datetime) -> bool:
         """A hold ends at `expires_at` exactly: the instant itself belongs to the next patient."""
@@ -72,6 +77,13 @@ class Slot:
     version: int
     hold: Hold | None = None
     booking_id: str | None = None
+
+    def overlaps(self, start: datetime, end: datetime) -> bool:
+        """Whether the slot shares an instant with `[start, end)`."""
+        return self.start_time < end and start < self.end_time
+
+    def is_booked_by(self, booking_id: str) -> bool:
+        return self.status is SlotStatus.BOOKED and self.booking_id == booking_id
 
     def live_hold(self, now: datetime) -> Hold | None:
         """The hold that keeps others off this slot at `now`, or None."""

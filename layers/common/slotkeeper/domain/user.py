@@ -33,6 +33,7 @@ class User:
     phone: str | None = None
     email: str | None = None
     preferred_channel: Channel | None = None
+    locale: str | None = None
     time_zone: str = "UTC"
     clinic_id: str | None = None
 

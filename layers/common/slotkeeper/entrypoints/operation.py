@@ -16,6 +16,8 @@ Path = TypeVar("Path", bound=Request)
 Query = TypeVar("Query", bound=Request)
 Body = TypeVar("Body", bound=Request)
 
+JSON = "application/json"
+
 STATUS: Mapping[type[AppointmentError], HTTPStatus] = {
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
     errors.PayloadTooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -45,8 +47,8 @@ STATUS: Mapping[type[AppointmentError], HTTPStatus] = {
 class Operation:
     """One method of one path; `roles` empty means that nobody need sign in.
 
-    `answers` are the successes by status, each with the shape of its body (None: no body), and
-    `refuses` what may go wrong besides what may anywhere.
+    `answers` are the successes by status, each with the shape of its body (None: no body, or text
+    where `media_type` is not JSON's), and `refuses` what may go wrong besides what may anywhere.
     """
 
     name: str
@@ -61,6 +63,9 @@ class Operation:
     refuses: tuple[type[AppointmentError], ...]
     idempotency: Literal["required", "honoured", "none"]
     takes_if_match: bool
+    media_type: str = JSON
+    gives_etag: bool = False
+    """Answers 304 where `If-None-Match` names the answer's entity tag."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +74,8 @@ class Call(Generic[Path, Query, Body]):
 
     `request_id` is the invocation's own. `request_key` names the request as the client repeats it:
     derived from its idempotency key where it sent one, else the request id. `if_match` holds the
-    versions the caller expects, None where any will do.
+    versions the caller expects, None where any will do; `if_none_match` the entity tags of what it
+    has already, "*" for whatever there is.
     """
 
     caller: Caller
@@ -81,3 +87,4 @@ class Call(Generic[Path, Query, Body]):
     idempotency_key: str | None
     fingerprint: str
     if_match: frozenset[int] | None
+    if_none_match: frozenset[str] = frozenset()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
 from slotkeeper.entrypoints.operation import Call
-from slotkeeper.ports import RequestMemory
+from slotkeeper.ports.requests import RequestMemory
 
 
 def once(
@@ -37,16 +38,17 @@ def once(
         raise RequestInProgress(retry_after_seconds=-(-known.busy_for_ms // 1000))
     if known.answer is not None:
         return _replayed(known.answer)
-    succeeded = False
+    is_success = False
     try:
         answer = make()
-        succeeded = True
+        is_success = answer.status_code < HTTPStatus.BAD_REQUEST
     finally:
-        if not succeeded:
+        if not is_success:
             with suppress(Unavailable):
                 requests.abandon(key, owner=call.request_id)
-    with suppress(Unavailable):
-        requests.complete(key, owner=call.request_id, answer=_text_of(answer))
+    if is_success:
+        with suppress(Unavailable):
+            requests.complete(key, owner=call.request_id, answer=_text_of(answer))
     return answer
 
 

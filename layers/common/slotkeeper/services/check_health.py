@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports import Dependency, Together
+from slotkeeper.ports.common import Dependency, Together
 
 
 def check_health(*, dependencies: Sequence[Dependency], together: Together) -> dict[str, bool]:

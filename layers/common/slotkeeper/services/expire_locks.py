@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import EXPIRE
-from slotkeeper.ports import HoldGate, Ledger, SlotStore
+from slotkeeper.ports.bookings import Ledger
+from slotkeeper.ports.holds import HoldGate
+from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import record_facts
 
 BATCH = 200

@@ -6,31 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from slotkeeper.domain.attempt import CodeSent, HoldReceipt, is_attempt_of
+from slotkeeper.domain.attempt import CodeSent, HoldReceipt, booking_id, is_attempt_of
 from slotkeeper.domain.errors import (
     IdempotencyKeyReused,
-    NotFound,
     RequestInProgress,
     SlotHeld,
-    SlotInPast,
-    SlotUnavailable,
     TooManyHolds,
     Unavailable,
 )
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, hold_refusal
 from slotkeeper.domain.user import Channel, User, masked
-from slotkeeper.ports import (
-    Admission,
-    CodeJob,
-    HoldGate,
-    HoldTicket,
-    JobQueue,
-    SlotDecision,
-    SlotStore,
-    Together,
-    UserStore,
-)
+from slotkeeper.ports.bookings import Ledger
+from slotkeeper.ports.common import Together
+from slotkeeper.ports.holds import Admission, HoldGate, HoldTicket
+from slotkeeper.ports.notifications import CodeJob, JobQueue
+from slotkeeper.ports.people import UserStore
+from slotkeeper.ports.slots import SlotDecision, SlotStore
+from slotkeeper.services.code_quota import ensure_codes_left
+from slotkeeper.services.hold_rules import ensure_may_hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +42,24 @@ def hold_slot(
     to_text: Callable[[HoldReceipt], str],
     gate: HoldGate,
     slots: SlotStore,
+    ledger: Ledger,
     users: UserStore,
     jobs: JobQueue,
     together: Together,
     policy: BookingPolicy,
+    replaces: str | None = None,
 ) -> Answer:
     """Reserve the slot, or find that this patient already does, and answer the attempt.
 
     Redis refuses what it can without MongoDB; the slot document decides (docs/locking.md).
+    `replaces` is a booking of the patient's that stays until this attempt's takes its place.
 
     Raises:
         RequestInProgress, IdempotencyKeyReused: the key is taken.
         SlotHeld, SlotUnavailable, SlotInPast, NotFound, TooManyHolds: the slot is not to be had.
+        NotFound, BookingNotConfirmed, TooLate: nor can the other booking give way.
         InvalidRequest: the patient has no address on the channel.
+        RateLimited: no more codes for them today.
         Unavailable: a server did not answer; the hold is undone.
     """
     admission = gate.admit(ticket)
@@ -69,18 +68,24 @@ def hold_slot(
             gate.withdraw(ticket, admission)
             return Answer(admission.answer, is_replay=True)
         _refuse_unless_admitted(admission, ticket)
-        with _undone(slots, ticket):
-            decision, user = together(
+        with _undone(slots, ticket) as placing:
+            decision, (user, codes_today), bookings, others = together(
                 lambda: slots.place_hold(
                     ticket.slot_id,
                     attempt_id=ticket.attempt_id,
                     user_id=ticket.user_id,
                     channel=channel,
+                    replaces=replaces,
                     request_id=ticket.request_id,
                 ),
-                lambda: users.get(ticket.user_id),
+                lambda: users.get_for_code(ticket.user_id),
+                lambda: ledger.bearing_on_hold(ticket.user_id, ids=_booking_ids(ticket, replaces)),
+                lambda: slots.find(admission.other_slots) if admission.other_slots else [],
             )
-            hold = _own_hold(decision, ticket)
+            hold = _own_hold(decision, ticket, placing)
+            ensure_may_hold(
+                ticket, decision, hold, replaces, bookings=bookings, others=others, policy=policy
+            )
             receipt = HoldReceipt(
                 attempt_id=hold.attempt_id,
                 slot_id=ticket.slot_id,
@@ -88,6 +93,8 @@ def hold_slot(
                 server_time=decision.now,
                 otp=code_sent(hold, user, policy),
             )
+            if decision.made:
+                ensure_codes_left(codes_today, receipt.otp.channel, policy)
             if _owes_a_code(decision, hold, ticket, admission):
                 jobs.send_code(code_job(ticket.slot_id, hold, user, ticket.request_id))
             text = to_text(receipt)
@@ -107,11 +114,17 @@ def _refuse_unless_admitted(admission: Admission, ticket: HoldTicket) -> None:
         raise TooManyHolds(retry_after_seconds=_seconds(admission.place_in_ms))
 
 
-def _own_hold(decision: SlotDecision, ticket: HoldTicket) -> Hold:
+def _own_hold(decision: SlotDecision, ticket: HoldTicket, placing: _Placing) -> Hold:
     hold = decision.slot.live_hold(decision.now)
     if hold is None or hold.user_id != ticket.user_id:
+        placing.is_excluded = True
         raise hold_refusal(decision.slot, decision.now)
     return hold
+
+
+def _booking_ids(ticket: HoldTicket, replaces: str | None) -> list[str]:
+    """What this attempt was booked as, if it was, and what it is to replace."""
+    return [booking_id(ticket.attempt_id), *([replaces] if replaces else [])]
 
 
 def _owes_a_code(
@@ -160,21 +173,25 @@ def _given_back(gate: HoldGate, ticket: HoldTicket, admission: Admission) -> Ite
                 gate.withdraw(ticket, admission)
 
 
+@dataclass(slots=True)
+class _Placing:
+    """Whether it is known that the request placed no hold."""
+
+    is_excluded: bool = False
+
+
 @contextmanager
-def _undone(slots: SlotStore, ticket: HoldTicket) -> Iterator[None]:
+def _undone(slots: SlotStore, ticket: HoldTicket) -> Iterator[_Placing]:
     """Undo the hold, whatever ended the block but success or the slot's own refusal.
 
     Also after a time-out: the hold may have been placed without our learning of it.
     """
-    may_be_placed = True
+    placing = _Placing()
     try:
-        yield
-        may_be_placed = False
-    except (NotFound, SlotHeld, SlotUnavailable, SlotInPast):
-        may_be_placed = False
-        raise
+        yield placing
+        placing.is_excluded = True
     finally:
-        if may_be_placed:
+        if not placing.is_excluded:
             with suppress(Unavailable):
                 slots.undo_hold(
                     ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id

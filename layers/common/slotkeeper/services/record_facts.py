@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.booking import ENDS, booking_of
 from slotkeeper.domain.errors import BrokenInvariant, Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, Slot
-from slotkeeper.ports import HoldGate, Ledger, SlotStore, Together
+from slotkeeper.ports.bookings import Ledger
+from slotkeeper.ports.common import Together
+from slotkeeper.ports.holds import HoldGate
+from slotkeeper.ports.slots import SlotDecision, SlotStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +62,28 @@ def _record(found: Sequence[tuple[Slot, DomainEvent]], ledger: Ledger) -> None:
         )
 
 
+def record_decisions(*decisions: SlotDecision, ledger: Ledger) -> None:
+    """Record what was decided.
+
+    If the end of a slot's earlier booking is not known to be recorded it goes first: two confirmed
+    bookings of one slot cannot be stored. Other facts are left to the relay and the sweep.
+
+    Raises:
+        Unavailable: MongoDB did not answer; the sweep records what is missing.
+    """
+    found = [
+        (decision.slot, fact)
+        for decision in decisions
+        for fact in decision.facts
+        if fact == decision.event or fact.type in ENDS
+    ]
+    _record(found, ledger)
+
+
 def record_end(
-    fact: DomainEvent,
-    bookings: Sequence[Booking],
-    *,
-    ledger: Ledger,
-    gate: HoldGate,
-    together: Together,
+    *decisions: SlotDecision, ended: DomainEvent, ledger: Ledger, gate: HoldGate, together: Together
 ) -> None:
-    """Record the fact that ended an attempt, and give back what the attempt has in Redis.
+    """Record the decisions, of which `ended` ended an attempt, and give back what it has in Redis.
 
     Raises:
         Unavailable: MongoDB did not answer; the sweep records what is missing.
@@ -76,25 +92,6 @@ def record_end(
     def forget() -> None:
         # The fact stands without Redis; what stays behind there lapses by itself.
         with suppress(Unavailable):
-            gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
+            gate.forget(attempt_id=ended.attempt_id, slot_id=ended.slot_id, user_id=ended.user_id)
 
-    together(lambda: ledger.record(bookings=bookings, facts=[fact]), forget)
-
-
-def booking_of(slot: Slot, confirmed: DomainEvent) -> Booking:
-    """The booking that this `booking.confirmed` fact speaks of, as it was then."""
-    assert confirmed.booking_id is not None
-    return Booking(
-        id=confirmed.booking_id,
-        attempt_id=confirmed.attempt_id,
-        slot_id=slot.id,
-        doctor_id=slot.doctor_id,
-        user_id=confirmed.user_id,
-        date=slot.date,
-        start_time=slot.start_time,
-        end_time=slot.end_time,
-        status=BookingStatus.CONFIRMED,
-        version=1,
-        created_at=confirmed.at,
-        updated_at=confirmed.at,
-    )
+    together(lambda: record_decisions(*decisions, ledger=ledger), forget)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from slotkeeper.ports import JobQueue, Ledger, Outbox, SlotStore
+from slotkeeper.ports.bookings import Ledger, Outbox
+from slotkeeper.ports.notifications import JobQueue
+from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import record_facts
 
 BATCH = 100

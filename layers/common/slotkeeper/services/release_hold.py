@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from slotkeeper.domain.attempt import Attempt, is_attempt_of
 from slotkeeper.domain.errors import HoldExpired, NotFound
-from slotkeeper.ports import HoldGate, Ledger, SlotStore, Together
+from slotkeeper.ports.bookings import Ledger
+from slotkeeper.ports.common import Together
+from slotkeeper.ports.holds import HoldGate
+from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import record_end
 
 
@@ -32,4 +35,4 @@ def release_hold(
     fact = decision.event
     if fact is None or not decision.made:
         raise HoldExpired
-    record_end(fact, [], ledger=ledger, gate=gate, together=together)
+    record_end(decision, ended=fact, ledger=ledger, gate=gate, together=together)

@@ -16,14 +16,11 @@ from slotkeeper.domain.errors import (
 )
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, seconds_until
-from slotkeeper.ports import (
-    CodeRecord,
-    CodeStore,
-    JobQueue,
-    SlotDecision,
-    SlotStore,
-    UserStore,
-)
+from slotkeeper.ports.codes import CodeRecord, CodeStore
+from slotkeeper.ports.notifications import JobQueue
+from slotkeeper.ports.people import UserStore
+from slotkeeper.ports.slots import SlotDecision, SlotStore
+from slotkeeper.services.code_quota import ensure_codes_left
 from slotkeeper.services.hold_slot import code_job, code_sent
 
 
@@ -45,13 +42,14 @@ def resend_otp(
     Raises:
         NotFound: not this patient's attempt.
         HoldExpired: nothing is held any more.
-        RateLimited: too soon, or no resends left; OtpLocked: no tries left that a code could use.
+        RateLimited: too soon, no resends left, or no more codes today.
+        OtpLocked: no tries left that a code could use.
         Unavailable: the code could not be queued; the earlier one still works.
     """
     if not is_attempt_of(attempt.id, attempt.user_id):
         raise NotFound
     before = codes.find(user_id=attempt.user_id, attempt_id=attempt.id)
-    user = users.get(attempt.user_id)
+    user, codes_today = users.get_for_code(attempt.user_id)
     decision = slots.count_send(
         before.slot_id if before else _slot_of(attempt, slots),
         attempt_id=attempt.id,
@@ -63,6 +61,7 @@ def resend_otp(
     code = {"user_id": attempt.user_id, "attempt_id": attempt.id}
     lifetime_ms = round((hold.code_expires_at - decision.now).total_seconds() * 1000)
     try:
+        ensure_codes_left(codes_today, user.channel_for_code(hold.channel), policy)
         codes.put(**code, record=record, lifetime_ms=lifetime_ms)
         jobs.send_code(code_job(decision.slot.id, hold, user, attempt.request_id))
     except AppointmentError:

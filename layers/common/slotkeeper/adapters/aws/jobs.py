@@ -8,7 +8,7 @@ from typing import Any
 from slotkeeper.adapters.aws.client import call
 from slotkeeper.contracts.messages import CodeMessage, EventMessage
 from slotkeeper.domain.events import DomainEvent
-from slotkeeper.ports import CodeJob
+from slotkeeper.ports.notifications import CodeJob
 
 BATCH = 10
 """As many as SQS takes in one call."""

@@ -20,6 +20,11 @@ AUDIT_LOGS = "audit_logs"
 DOCTORS = "doctors"
 USERS = "users"
 DELIVERIES = "deliveries"
+QUOTAS = "quotas"
+SCHEDULES = "schedules"
+
+TODAY = {"$dateToString": {"date": "$$NOW", "format": "%Y-%m-%d"}}
+"""The day (UTC) by the database's clock, in a pipeline."""
 
 
 def slot_of(document: Mapping[str, Any]) -> Slot:
@@ -62,6 +67,7 @@ def hold_of(document: Mapping[str, Any]) -> Hold:
         sent_at=otp["sentAt"],
         code_expires_at=otp["expiresAt"],
         tries=otp["tries"],
+        replaces=document.get("replaces"),
     )
 
 
@@ -71,7 +77,7 @@ def pending_event_of(slot: Mapping[str, Any], pending: Mapping[str, Any]) -> Dom
     return DomainEvent(
         id=event_id(slot["_id"], pending["version"]),
         type=pending["type"],
-        aggregate_id=booking_id or pending["attemptId"],
+        aggregate_id=booking_id or pending["attemptId"] or slot["_id"],
         slot_id=slot["_id"],
         doctor_id=slot["doctorId"],
         user_id=pending["userId"],
@@ -83,6 +89,10 @@ def pending_event_of(slot: Mapping[str, Any], pending: Mapping[str, Any]) -> Dom
         actor=pending["actor"],
         request_id=pending["requestId"],
         at=pending["at"],
+        request_key=pending.get("requestKey"),
+        replaces=pending.get("replaces"),
+        replaced_by=pending.get("replacedBy"),
+        reason=pending.get("reason"),
     )
 
 
@@ -100,6 +110,21 @@ def booking_document(booking: Booking) -> Document:
         "version": booking.version,
         "createdAt": booking.created_at,
         "updatedAt": booking.updated_at,
+        "replaces": booking.replaces,
+    }
+
+
+def booking_change(fact: DomainEvent) -> Document:
+    """What a fact that ended a confirmed booking changes in it."""
+    return {
+        "$set": {
+            "status": fact.to_status,
+            "updatedAt": fact.at,
+            "changedBy": fact.request_key,
+            "replacedBy": fact.replaced_by,
+            "reason": fact.reason,
+        },
+        "$inc": {"version": 1},
     }
 
 
@@ -117,6 +142,9 @@ def booking_of(document: Mapping[str, Any]) -> Booking:
         version=document["version"],
         created_at=document["createdAt"],
         updated_at=document["updatedAt"],
+        replaces=document.get("replaces"),
+        replaced_by=document.get("replacedBy"),
+        changed_by=document.get("changedBy"),
     )
 
 
@@ -126,7 +154,7 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    return _event_fields(event)
+    return {**_event_fields(event), "reason": event.reason}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -145,6 +173,8 @@ def _event_fields(event: DomainEvent) -> Document:
         "actor": event.actor,
         "requestId": event.request_id,
         "at": event.at,
+        "replaces": event.replaces,
+        "replacedBy": event.replaced_by,
     }
 
 
@@ -164,6 +194,8 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
         actor=document["actor"],
         request_id=document["requestId"],
         at=document["at"],
+        replaces=document.get("replaces"),
+        replaced_by=document.get("replacedBy"),
     )
 
 
@@ -176,6 +208,7 @@ def doctor_of(document: Mapping[str, Any]) -> Doctor:
         time_zone=document["timeZone"],
         consultation_fee=document.get("consultationFee"),
         version=document["version"],
+        changed_by=document.get("changedBy"),
     )
 
 
@@ -188,6 +221,22 @@ def doctor_document(doctor: Doctor) -> Document:
         "timeZone": doctor.time_zone,
         "consultationFee": doctor.consultation_fee,
         "version": doctor.version,
+        "changedBy": doctor.changed_by,
+    }
+
+
+def user_quota_id(user_id: str) -> str:
+    return f"user/{user_id}"
+
+
+def user_document(user: User) -> Document:
+    """The fields that are the user's own to set; None where there is none."""
+    return {
+        "phone": user.phone,
+        "email": user.email,
+        "preferredChannel": user.preferred_channel.value if user.preferred_channel else None,
+        "locale": user.locale,
+        "timeZone": user.time_zone,
     }
 
 
@@ -199,6 +248,7 @@ def user_of(user_id: str, document: Mapping[str, Any] | None) -> User:
         phone=known.get("phone"),
         email=known.get("email"),
         preferred_channel=Channel(channel) if channel in list(Channel) else None,
+        locale=known.get("locale"),
         time_zone=known.get("timeZone") or "UTC",
         clinic_id=known.get("clinicId"),
     )

@@ -15,12 +15,29 @@ from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
     BOOKINGS,
     DELIVERIES,
+    DOCTORS,
     OUTBOX,
+    QUOTAS,
+    SCHEDULES,
     SLOTS,
     Document,
 )
 from slotkeeper.domain.booking import BookingStatus
 from slotkeeper.domain.slot import SlotStatus
+
+# Indexes that their queries name (`paging`).
+FREE_SLOTS = "free_slots"
+USER_BOOKINGS = "user_bookings_by_start"
+DOCTOR_BOOKINGS = "doctor_bookings_by_start"
+BOOKINGS_BY_STATUS = "status_by_start"
+ALL_BOOKINGS = "by_start"
+DOCTORS_BY = {
+    frozenset[str](): "by_name",
+    frozenset({"specialty"}): "by_specialty",
+    frozenset({"clinicId"}): "by_clinic",
+    frozenset({"clinicId", "specialty"}): "by_clinic_and_specialty",
+}
+"""By the fields of the filter."""
 
 _DAY = 24 * 60 * 60
 _RESERVED: Mapping[str, Any] = {"status": SlotStatus.RESERVED.value}
@@ -35,8 +52,9 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     SLOTS: [
         # A doctor's day (guide, section 3).
         _index("doctor_day", "doctorId", "date", "startTime", "status"),
-        # Free slots by start time, and their count.
-        _index("doctor_free", "doctorId", "status", "startTime", "_id"),
+        # Free slots by start time, their count, and when the next hold ends: judged by the index
+        # alone, so that no slot is read that is not listed.
+        _index(FREE_SLOTS, "doctorId", "status", "startTime", "_id", "date", "hold.expiresAt"),
         # The sweep: holds by their end. As small as the number of live holds.
         _index("holds_by_end", "hold.expiresAt", partialFilterExpression=_RESERVED),
         # An attempt whose slot Redis no longer knows.
@@ -61,6 +79,22 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index("user_bookings", "userId", "-date"),
         _index("doctor_bookings", "doctorId", "startTime", "status"),
         _index("by_status", "status"),
+        # GET /bookings: a patient's, a clinic's (merged by doctor), all; with a status or without.
+        # The first also serves the patient's bookings that a hold may overlap with.
+        _index(USER_BOOKINGS, "userId", "startTime", "_id", "status"),
+        _index(DOCTOR_BOOKINGS, "doctorId", "startTime", "_id", "status"),
+        _index(ALL_BOOKINGS, "startTime", "_id"),
+        _index(BOOKINGS_BY_STATUS, "status", "startTime", "_id"),
+    ],
+    DOCTORS: [
+        # GET /doctors; a clinic's doctors for its staff.
+        _index("by_name", "name", "_id"),
+        _index("by_specialty", "specialty", "name", "_id"),
+        _index("by_clinic", "clinicId", "name", "_id"),
+        _index("by_clinic_and_specialty", "clinicId", "specialty", "name", "_id"),
+    ],
+    SCHEDULES: [
+        _index("by_doctor", "doctorId", "at"),
     ],
     OUTBOX: [
         # The relay: oldest first. As small as the backlog.
@@ -75,6 +109,12 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     DELIVERIES: [
         # One day longer than SQS may deliver again.
         _index("ttl", "at", expireAfterSeconds=15 * _DAY),
+    ],
+    QUOTAS: [
+        # A number's codes of today, from the profile that has the number.
+        _index("by_phone", "phone", sparse=True),
+        # Since the last code: a day's count is there until the day is over.
+        _index("ttl", "at", expireAfterSeconds=2 * _DAY),
     ],
 }
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import BulkWriteError
@@ -15,14 +17,16 @@ from slotkeeper.adapters.mongo.documents import (
     OUTBOX,
     Document,
     audit_document,
+    booking_change,
     booking_document,
     booking_of,
     outbox_document,
 )
 from slotkeeper.adapters.together import together
-from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
 from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
 
 _DUPLICATE_KEY = 11000
 
@@ -37,10 +41,47 @@ class MongoLedger:
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
         together(
-            lambda: self._add(bookings),
+            lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
         )
+
+    def _follow(self, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
+        """Add and end bookings as the facts tell, in order for each slot.
+
+        In rounds of at most one fact a slot: what ends a slot's earlier booking comes before what
+        begins its next one, and all slots go at once.
+        """
+        made = {booking.id: booking for booking in bookings}
+        rounds: list[list[DomainEvent]] = []
+        for fact in facts:
+            told = fact.booking_id in made if fact.type == CONFIRM.event else fact.type in ENDS
+            if told:
+                earlier = sum(fact.slot_id in {f.slot_id for f in round_} for round_ in rounds)
+                if earlier == len(rounds):
+                    rounds.append([])
+                rounds[earlier].append(fact)
+        for round_ in rounds:
+            self._add(
+                [made[f.booking_id] for f in round_ if f.type == CONFIRM.event and f.booking_id]
+            )
+            self._end([f for f in round_ if f.type in ENDS])
+
+    def _end(self, facts: Sequence[DomainEvent]) -> None:
+        if not facts:
+            return
+        confirmed = BookingStatus.CONFIRMED.value
+        with call():
+            self._bookings.bulk_write(
+                [
+                    UpdateOne(
+                        {"_id": f.booking_id, "doctorId": f.doctor_id, "status": confirmed},
+                        booking_change(f),
+                    )
+                    for f in facts
+                ],
+                ordered=False,
+            )
 
     def _add(self, bookings: Sequence[Booking]) -> None:
         known = _insert_absent(self._bookings, [booking_document(b) for b in bookings])
@@ -56,6 +97,16 @@ class MongoLedger:
         with call():
             document = self._bookings.find_one({"_id": booking_id})
         return booking_of(document) if document else None
+
+    def bearing_on_hold(self, user_id: str, *, ids: Sequence[str]) -> Sequence[Booking]:
+        theirs = {
+            "userId": user_id,
+            "status": BookingStatus.CONFIRMED.value,
+            "startTime": {"$gt": datetime.now(UTC) - MAX_SLOT},
+        }
+        with call():
+            found = self._bookings.find({"$or": [{"_id": {"$in": list(ids)}}, theirs]}).limit(100)
+            return [booking_of(document) for document in found]
 
 
 def _insert_absent(collection: Collection[Document], documents: Sequence[Document]) -> list[str]:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from pymongo import ReturnDocument
 from pymongo.database import Database
 
 from slotkeeper.adapters.mongo.client import call
-from slotkeeper.adapters.mongo.documents import DOCTORS, USERS, Document, user_of
+from slotkeeper.adapters.mongo.documents import (
+    DOCTORS,
+    QUOTAS,
+    TODAY,
+    USERS,
+    Document,
+    doctor_of,
+    user_document,
+    user_of,
+    user_quota_id,
+)
+from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.user import User
+from slotkeeper.ports.people import CodesToday
 
 
 class MongoUsers:
@@ -19,12 +36,73 @@ class MongoUsers:
         with call():
             return user_of(user_id, self._users.find_one({"_id": user_id}))
 
+    def put(self, user: User) -> User:
+        own = user_document(user)
+        known = {name: value for name, value in own.items() if value is not None}
+        gone = {name: "" for name in own if name not in known}
+        changes = {"$set": known, "$unset": gone}
+        with call():
+            document = self._users.find_one_and_update(
+                {"_id": user.id},
+                {operator: fields for operator, fields in changes.items() if fields},
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+        return user_of(user.id, document)
+
+    def get_for_code(self, user_id: str) -> tuple[User, CodesToday]:
+        # A profile without a number must not match the quotas that have none.
+        to_phone = {"$ifNull": ["$phone", ""]}
+        pipeline: list[Document] = [
+            {"$match": {"_id": user_id}},
+            {
+                "$set": {
+                    "quotaId": user_quota_id(user_id),
+                    "quotaPhone": to_phone,
+                    "today": TODAY,
+                    "now": "$$NOW",
+                }
+            },
+            _quotas("quotaId", "_id", into="ofUser"),
+            _quotas("quotaPhone", "phone", into="ofPhone"),
+        ]
+        with call():
+            found = list(self._users.aggregate(pipeline))
+        if not found:
+            return user_of(user_id, None), CodesToday()
+        return user_of(user_id, found[0]), _codes_today(found[0])
+
+
+def _quotas(local: str, foreign: str, *, into: str) -> Document:
+    return {
+        "$lookup": {"from": QUOTAS, "localField": local, "foreignField": foreign, "as": into},
+    }
+
+
+def _codes_today(found: Document) -> CodesToday:
+    now: datetime = found["now"]
+    tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+    def count(quotas: Sequence[Document]) -> int:
+        return sum(quota["count"] for quota in quotas if quota["day"] == found["today"])
+
+    return CodesToday(
+        of_user=count(found["ofUser"]),
+        of_phone=count(found["ofPhone"]),
+        day_ends_in=math.ceil((tomorrow - now).total_seconds()),
+    )
+
 
 class MongoDoctors:
     """`DoctorStore` on the collection `doctors`."""
 
     def __init__(self, database: Database[Document]):
         self._doctors = database[DOCTORS]
+
+    def get(self, doctor_id: str) -> Doctor | None:
+        with call():
+            found = self._doctors.find_one({"_id": doctor_id})
+        return doctor_of(found) if found else None
 
     def exists(self, doctor_id: str) -> bool:
         with call():

@@ -7,7 +7,7 @@ from redis import Redis
 from slotkeeper.adapters.redis.client import call, one_trip, script
 from slotkeeper.adapters.redis.keys import Keys, ms
 from slotkeeper.domain.policy import BookingPolicy
-from slotkeeper.ports import CodeRecord, CodeTry
+from slotkeeper.ports.codes import CodeRecord, CodeTry
 
 
 class RedisCodes:

@@ -9,11 +9,12 @@ from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, Keys, ms
+from slotkeeper.adapters.redis.pages import to_forget
 from slotkeeper.adapters.redis.requests import RedisRequests, state_of
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
-from slotkeeper.domain.slot import Hold
-from slotkeeper.ports import Admission, HoldTicket
+from slotkeeper.domain.slot import Hold, doctor_of
+from slotkeeper.ports.holds import Admission, HoldTicket
 
 
 class RedisGate:
@@ -45,6 +46,7 @@ class RedisGate:
             took_lock=holder is None,
             took_place=place[0] == 1,
             place_in_ms=place[1] if place[0] == -1 else None,
+            other_slots=[_slot_of(other) for other in place[1:]] if place[0] != -1 else [],
             took_code=wrote_code == 1,
         )
 
@@ -62,7 +64,7 @@ class RedisGate:
                 script("take_place"),
                 1,
                 keys.places(ticket.user_id),
-                ticket.attempt_id,
+                _place(ticket.slot_id, ticket.attempt_id),
                 ms(LOCK_CLAIM),
                 policy.max_live_holds,
             ),
@@ -89,6 +91,9 @@ class RedisGate:
             commands = self._returned(ticket, admission)
         else:
             commands = [*self._returned(ticket, admission), self._abandon(ticket)]
+            if admission.took_lock:
+                # A hold may have been placed and undone, and pages made meanwhile.
+                commands.append(self._forget_pages(ticket.slot_id))
         if commands:
             one_trip(self._redis, *commands)
 
@@ -102,11 +107,11 @@ class RedisGate:
             ends_at = round(hold.expires_at.timestamp() * 1000)
             most = ms(self._policy.hold)
             lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
+            place = _place(ticket.slot_id, ticket.attempt_id)
             keep += [
                 lambda p: p.eval(script("extend_lock"), 1, lock, ticket.attempt_id, ends_at, most),
-                lambda p: p.eval(
-                    script("extend_place"), 1, places, ticket.attempt_id, ends_at, most
-                ),
+                lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
+                self._forget_pages(ticket.slot_id),
             ]
         else:
             keep += self._returned(ticket, admission)
@@ -117,14 +122,15 @@ class RedisGate:
             self._redis,
             self._release(slot_id, attempt_id),
             self._drop_code(user_id, attempt_id),
-            self._leave_place(user_id, attempt_id),
+            self._leave_place(user_id, slot_id, attempt_id),
+            self._forget_pages(slot_id),
         )
 
     def _returned(self, ticket: HoldTicket, admission: Admission) -> list[Command]:
         attempt_id, user_id = ticket.attempt_id, ticket.user_id
         taken = [
             (admission.took_lock, self._release(ticket.slot_id, attempt_id)),
-            (admission.took_place, self._leave_place(user_id, attempt_id)),
+            (admission.took_place, self._leave_place(user_id, ticket.slot_id, attempt_id)),
             (admission.took_code, self._drop_code(user_id, attempt_id)),
         ]
         return [command for was_taken, command in taken if was_taken]
@@ -133,13 +139,24 @@ class RedisGate:
         lock = self._keys.lock(slot_id)
         return lambda p: p.eval(script("release_lock"), 1, lock, attempt_id)
 
-    def _leave_place(self, user_id: str, attempt_id: str) -> Command:
+    def _leave_place(self, user_id: str, slot_id: str, attempt_id: str) -> Command:
         places = self._keys.places(user_id)
-        return lambda p: p.zrem(places, attempt_id)
+        return lambda p: p.zrem(places, _place(slot_id, attempt_id))
 
     def _drop_code(self, user_id: str, attempt_id: str) -> Command:
         code = self._keys.code(user_id, attempt_id)
         return lambda p: p.delete(code)
 
+    def _forget_pages(self, slot_id: str) -> Command:
+        return to_forget(self._keys.slot_pages(doctor_of(slot_id)))
+
     def _abandon(self, ticket: HoldTicket) -> Command:
         return self._requests.to_abandon(ticket.request_key, owner=ticket.request_id)
+
+
+def _place(slot_id: str, attempt_id: str) -> str:
+    return f"{slot_id}:{attempt_id}"
+
+
+def _slot_of(place: str) -> str:
+    return place.partition(":")[0]

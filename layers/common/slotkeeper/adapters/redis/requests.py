@@ -8,7 +8,7 @@ from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
 from slotkeeper.adapters.redis.keys import ANSWER_KEPT, REQUEST_LEASE, Keys, ms
-from slotkeeper.ports import RequestState
+from slotkeeper.ports.requests import RequestState
 
 
 class RedisRequests:

@@ -1,4 +1,4 @@
--- KEYS[1] the user's places; ARGV[1] attemptId, ARGV[2] the hold's end (ms since the epoch),
+-- KEYS[1] the user's places; ARGV[1] slotId:attemptId, ARGV[2] the hold's end (ms since the epoch),
 -- ARGV[3] most ms. A place that was given back stays so.
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   return 0

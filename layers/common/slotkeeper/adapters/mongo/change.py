@@ -1,0 +1,206 @@
+"""Conditional changes of one slot document, and the expressions they are made of.
+
+A change is an aggregation pipeline (MongoDB 5.0+): it writes only where its condition holds and
+answers the slot and the database's time either way, so that one round trip both decides and tells
+why not. What it means for others is kept in the slot itself (`pendingEvents`) until the ledger has
+it (ADR 0002).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+
+from slotkeeper.adapters.mongo.documents import Document, pending_event_of, slot_of
+from slotkeeper.domain.errors import NotFound
+from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.slot import CONFIRM, SlotStatus, Transition, doctor_of
+from slotkeeper.ports.slots import SlotDecision
+
+Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
+
+LISTED = dict.fromkeys(("doctorId", "date", "startTime", "endTime", "status", "version"), 1)
+SHOWN = {
+    **LISTED,
+    **dict.fromkeys(("hold", "bookingId", "pendingEvents"), 1),
+    "now": "$$NOW",
+}
+IS_RESERVED = {"$eq": ["$status", SlotStatus.RESERVED]}
+HOLD_IS_OVER = {"$and": [IS_RESERVED, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
+NEXT_VERSION = {"$add": ["$version", 1]}
+
+
+def change(
+    slots: Collection[Document],
+    slot_id: str,
+    condition: Expression,
+    changes: Mapping[str, Expression],
+    session: ClientSession | None = None,
+) -> Document:
+    """Make `changes` if `condition` holds; the document after that. Raises NotFound."""
+    key = key_of(slot_id)
+    document = slots.find_one_and_update(
+        key,
+        guarded(condition, changes),
+        projection=SHOWN,
+        return_document=ReturnDocument.AFTER,
+        session=session,
+    )
+    if document is not None and "now" not in document:
+        # A write that the driver had to repeat answers the image the server kept of it, which no
+        # projection has touched.
+        document |= slots.find_one(key, {"now": "$$NOW"}, session=session) or {}
+    if document is None:
+        raise NotFound
+    return document
+
+
+def key_of(slot_id: str) -> Document:
+    # The doctor is the shard key: with it the statement goes to one shard.
+    return {"_id": slot_id, "doctorId": doctor_of(slot_id)}
+
+
+def guarded(condition: Expression, changes: Mapping[str, Expression]) -> list[Document]:
+    """A pipeline that makes `changes` where `condition` holds and else leaves the document alone.
+
+    All of one `$set` sees the document as it was before it, so no change hides another's input.
+    """
+    return [
+        {"$set": {"decided": condition}},
+        {
+            "$set": {
+                name: {"$cond": ["$decided", value, f"${name}"]} for name, value in changes.items()
+            }
+        },
+        {"$unset": "decided"},
+    ]
+
+
+def transition(how: Transition, *, actor: str, request_id: str) -> dict[str, Expression]:
+    """A status change by name: next version, no hold, and the fact to be recorded."""
+    return {
+        "status": how.target,
+        "version": NEXT_VERSION,
+        "hold": "$$REMOVE",
+        "pendingEvents": with_fact(hold_fact(how, actor=actor, request_id=request_id)),
+    }
+
+
+def hold_fact(how: Transition, *, actor: str, request_id: str) -> dict[str, Expression]:
+    """What happened to the attempt that holds the slot."""
+    return {
+        "type": how.event,
+        "attemptId": "$hold.attemptId",
+        "userId": "$hold.userId",
+        "bookingId": None,
+        "from": how.source,
+        "to": how.target,
+        "actor": literal(actor),
+        "requestId": literal(request_id),
+    }
+
+
+def with_fact(fact: Mapping[str, Expression]) -> Expression:
+    """The slot's facts and one more, of the version that the change makes."""
+    told = {"version": NEXT_VERSION, "at": "$$NOW", **fact}
+    return {"$concatArrays": [{"$ifNull": ["$pendingEvents", []]}, [told]]}
+
+
+def decision_of(document: Document, *, made: bool) -> SlotDecision:
+    """The slot after an attempt to change it that tells no fact."""
+    return SlotDecision(
+        slot=slot_of(document), now=document["now"], made=made, facts=facts_of(document)
+    )
+
+
+def decided(document: Document, event: str, request_id: str, **of: str) -> SlotDecision:
+    """The decision about the attempt or booking that `of` names, by the fact that tells it."""
+    told = facts_of(document)
+    found = next(
+        (
+            fact
+            for fact in told
+            if fact.type == event and all(getattr(fact, k) == v for k, v in of.items())
+        ),
+        None,
+    )
+    made = found is not None and found.request_id == request_id
+    return SlotDecision(
+        slot=slot_of(document), now=document["now"], made=made, event=found, facts=told
+    )
+
+
+def facts_of(document: Document) -> tuple[DomainEvent, ...]:
+    """Facts that the slot keeps until they are recorded, oldest first."""
+    return tuple(
+        pending_event_of(document, pending) for pending in document.get("pendingEvents") or []
+    )
+
+
+def all_of(*conditions: Expression) -> Expression:
+    return {"$and": list(conditions)}
+
+
+def literal(value: str | None) -> Expression:
+    # A caller's string that begins with `$` must not be read as a field.
+    return {"$literal": value}
+
+
+def from_now(duration: timedelta) -> Expression:
+    return after("$$NOW", duration)
+
+
+def after(instant: str, duration: timedelta) -> Expression:
+    return {"$add": [instant, round(duration.total_seconds() * 1000)]}
+
+
+def is_live_hold_of(attempt_id: str, user_id: str) -> Expression:
+    """The hold is this attempt's, runs, and nothing changed the slot since it was placed.
+
+    `version` is the fencing token: the storage itself refuses whoever comes with an old one.
+    """
+    return all_of(
+        IS_RESERVED,
+        {"$eq": ["$hold.attemptId", literal(attempt_id)]},
+        {"$eq": ["$hold.userId", literal(user_id)]},
+        {"$eq": ["$hold.version", "$version"]},
+        {"$gt": ["$hold.expiresAt", "$$NOW"]},
+    )
+
+
+def confirmation(
+    *,
+    attempt_id: str,
+    user_id: str,
+    send_number: int,
+    booking_id: str,
+    replaces: str | None,
+    request_id: str,
+    max_tries: int,
+) -> tuple[Expression, dict[str, Expression]]:
+    """When a hold becomes a booking, and what changes then; `replaces` as the hold was placed."""
+    condition = all_of(
+        is_live_hold_of(attempt_id, user_id),
+        {"$eq": [{"$ifNull": ["$hold.replaces", None]}, literal(replaces)]},
+        {"$eq": ["$hold.otp.sends", send_number]},
+        {"$lt": ["$hold.otp.tries", max_tries]},
+        {"$gt": ["$hold.otp.expiresAt", "$$NOW"]},
+    )
+    fact = {
+        **hold_fact(CONFIRM, actor=user_id, request_id=request_id),
+        "attemptId": literal(attempt_id),
+        "userId": literal(user_id),
+        "bookingId": literal(booking_id),
+        "replaces": literal(replaces),
+    }
+    changes = {
+        **transition(CONFIRM, actor=user_id, request_id=request_id),
+        "bookingId": literal(booking_id),
+        "pendingEvents": with_fact(fact),
+    }
+    return condition, changes

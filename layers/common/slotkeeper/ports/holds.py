@@ -1,0 +1,68 @@
+"""What Redis knows of a request to hold a slot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from slotkeeper.domain.slot import Hold
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldTicket:
+    """One request to hold a slot; `seed` is what its codes will be made of (base32)."""
+
+    request_key: str
+    attempt_id: str
+    slot_id: str
+    user_id: str
+    fingerprint: str
+    request_id: str
+    seed: str = field(repr=False)
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """What one look at Redis says of a request to hold a slot, and what it took on the way.
+
+    Exactly one of the first four tells the fate of the idempotency key: `answer` given before,
+    `is_reused` for another request, `busy_for_ms` because the first is under way, or fresh.
+    """
+
+    answer: str | None
+    is_reused: bool
+    busy_for_ms: int | None
+    lock_holder: str
+    lock_for_ms: int
+    took_lock: bool
+    took_place: bool
+    place_in_ms: int | None
+    other_slots: Sequence[str]
+    """Slots that the patient's other attempts hold, or are about to."""
+    took_code: bool
+
+
+class HoldGate(Protocol):
+    def admit(self, ticket: HoldTicket) -> Admission:
+        """Begin the request, try the slot's lock, count the hold, lay down the seed; one trip."""
+        ...
+
+    def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
+        """Give back what `admission` took, and only that; one trip."""
+        ...
+
+    def complete(
+        self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
+    ) -> None:
+        """Keep the answer for replays, lock and place until the hold's end; one trip.
+
+        Where the patient's hold is of an earlier attempt, this one's lock, seed and place are
+        given back.
+        """
+        ...
+
+    def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
+        """The attempt is over: own lock, seed and place are given back; one trip."""
+        ...

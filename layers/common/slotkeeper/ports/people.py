@@ -1,0 +1,37 @@
+"""Users, and who they are by their tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from slotkeeper.domain.user import Caller, User
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodesToday:
+    """How many codes a user and a phone were sent since midnight UTC, and when that day ends."""
+
+    of_user: int = 0
+    of_phone: int = 0
+    day_ends_in: int = 86_400
+
+
+class UserStore(Protocol):
+    def get(self, user_id: str) -> User:
+        """The user's profile; an empty one for somebody who never filled it in."""
+        ...
+
+    def put(self, user: User) -> User:
+        """Make these the user's own fields; the clinic stays what it is, and is in the answer."""
+        ...
+
+    def get_for_code(self, user_id: str) -> tuple[User, CodesToday]:
+        """The user's profile, and the codes they and their phone were sent today; one trip."""
+        ...
+
+
+class Tokens(Protocol):
+    def caller(self, authorization: str | None) -> Caller:
+        """Who sends this `Authorization` header. Raises Unauthenticated."""
+        ...

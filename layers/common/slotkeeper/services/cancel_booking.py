@@ -1,0 +1,59 @@
+"""Cancel a confirmed booking."""
+
+from __future__ import annotations
+
+from slotkeeper.domain.booking import CANCEL, Booking, BookingChange, BookingStatus
+from slotkeeper.domain.errors import BookingNotConfirmed
+from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.user import Caller, Role
+from slotkeeper.ports.clinic import DoctorStore
+from slotkeeper.ports.people import UserStore
+from slotkeeper.services.change_booking import BookingEnds, end_booking
+from slotkeeper.services.get_booking import get_booking
+
+
+def cancel_booking(
+    *,
+    booking_id: str,
+    caller: Caller,
+    reason: str | None,
+    expected: frozenset[int] | None,
+    request_id: str,
+    request_key: str,
+    doctors: DoctorStore,
+    users: UserStore,
+    ends: BookingEnds,
+    policy: BookingPolicy,
+) -> Booking:
+    """The booking, cancelled: by this request or, alike, by one before it.
+
+    A patient may until `policy.cancel_window` before the start, staff and admins whenever.
+
+    Raises:
+        NotFound: absent, or not the caller's to change.
+        PreconditionFailed: not a version in `expected`.
+        BookingNotConfirmed: it was rescheduled, or is over.
+        TooLate: it starts too soon.
+        Unavailable: a server did not answer; repeating the request is safe.
+    """
+    booking = get_booking(
+        booking_id=booking_id, caller=caller, ledger=ends.ledger, doctors=doctors, users=users
+    )
+    if booking.status is BookingStatus.CANCELLED:
+        return booking
+    asked = BookingChange(
+        transition=CANCEL,
+        actor=caller.user_id,
+        request_id=request_id,
+        request_key=request_key,
+        reason=reason,
+    )
+    ahead = policy.cancel_window if caller.role is Role.PATIENT else None
+    try:
+        return end_booking(booking, asked, ahead=ahead, expected=expected, ends=ends)
+    except BookingNotConfirmed:
+        # Another request may have cancelled it since it was read.
+        now = ends.ledger.booking(booking_id)
+        if now is None or now.status is not BookingStatus.CANCELLED:
+            raise
+        return now
