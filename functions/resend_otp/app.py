@@ -35,6 +35,7 @@ def resend(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
     """Have a new code sent; the earlier one no longer works"""
     sent = resend_otp(
         attempt=Attempt(id=call.path.id, user_id=call.caller.user_id, request_id=call.request_id),
+        request_key=call.request_key,
         fresh=bootstrap.fresh_code(),
         codes=bootstrap.codes(),
         slots=bootstrap.slots(),

@@ -313,6 +313,32 @@ def test_codes_are_sent_again_three_times_at_most_even_if_redis_is_lost(house: H
     assert getattr(refused.value, "code", None) == "rate_limited"
 
 
+def test_the_same_resend_sent_again_is_not_counted_again(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+
+    first = house.resend(attempt, alice, "mine")
+    again = house.resend(attempt, alice, "mine")
+
+    assert again == first
+    assert house.document(slot)["hold"]["otp"]["sends"] == 2
+    assert house.verify(attempt, alice).is_new
+
+
+def test_a_resend_that_was_undone_is_counted_when_sent_again(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+    house.queue.is_down = True
+    with pytest.raises(Unavailable):
+        house.resend(attempt, alice, "mine")
+    assert house.document(slot)["hold"]["otp"]["sends"] == 1
+    house.queue.is_down = False
+
+    house.resend(attempt, alice, "mine")
+
+    assert house.document(slot)["hold"]["otp"]["sends"] == 2
+
+
 def test_a_resend_too_soon_is_told_when_to_come_back(house: House) -> None:
     house = house.with_policy(resend_wait=timedelta(seconds=30))
     slot, alice = house.slot(), house.patient()

@@ -298,7 +298,7 @@ class FakeSlots(Fake):
             return self._decision(slot_id, made=made)
 
     def count_send(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_key: str
     ) -> SlotDecision:
         with self._called("count_send"):
             slot, now = self._get(slot_id), self.clock.now()
@@ -308,6 +308,7 @@ class FakeSlots(Fake):
                 and hold.tries < self.policy.max_tries
                 and hold.sends < self.policy.max_sends
                 and hold.sent_at + self.policy.resend_wait <= now
+                and self.sent_by.get(slot_id) != request_key
             ):
                 hold = replace(
                     hold,
@@ -316,8 +317,8 @@ class FakeSlots(Fake):
                     code_expires_at=min(now + self.policy.code_lifetime, hold.expires_at),
                 )
                 self.slots[slot_id] = replace(slot, hold=hold)
-                self.sent_by[slot_id] = request_id
-            return self._decision(slot_id, made=self.sent_by.get(slot_id) == request_id)
+                self.sent_by[slot_id] = request_key
+            return self._decision(slot_id, made=self.sent_by.get(slot_id) == request_key)
 
     def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:
         with self._called("undo_send"):
@@ -325,6 +326,7 @@ class FakeSlots(Fake):
             hold = slot.hold
             if hold and (hold.attempt_id, hold.sends) == (attempt_id, sends):
                 self.slots[slot_id] = replace(slot, hold=replace(hold, sends=sends - 1))
+                self.sent_by.pop(slot_id, None)
 
     def confirm(
         self,

@@ -297,10 +297,11 @@ class House:
             **more,
         }
 
-    def resend(self, attempt: str, user_id: str) -> CodeSent:
+    def resend(self, attempt: str, user_id: str, key: str | None = None) -> CodeSent:
         seed = base64.b32encode(secrets.token_bytes(20)).decode()
         return resend_otp(
             attempt=self.attempt(attempt, user_id),
+            request_key=key or uuid.uuid4().hex,
             fresh=CodeRecord(slot_id="", seed=seed, key_id="k1", send_number=0),
             codes=self.codes,
             slots=self.slots,

@@ -53,10 +53,11 @@ class World:
         self.jobs = FakeJobs()
         self.requests = 0
 
-    def resend(self, *, user: str = ALICE) -> CodeSent:
+    def resend(self, *, user: str = ALICE, key: str | None = None) -> CodeSent:
         self.requests += 1
         return resend_otp(
             attempt=Attempt(id=ATTEMPT, user_id=user, request_id=f"resend-{self.requests}"),
+            request_key=key or f"resend-{self.requests}",
             fresh=FRESH,
             codes=self.codes,
             slots=self.slots,
@@ -310,3 +311,27 @@ def test_number_without_codes_left_is_refused() -> None:
         world.resend()
 
     assert world.jobs.codes == []
+
+
+def test_same_request_sent_again_asks_for_the_same_code_and_is_not_counted() -> None:
+    world = World()
+    first = world.resend(key="mine")
+
+    again = world.resend(key="mine")
+
+    assert again == first
+    assert world.hold.sends == 2
+    assert [job.send_number for job in world.jobs.codes] == [2, 2]
+
+
+def test_request_whose_send_was_undone_is_counted_when_sent_again() -> None:
+    world = World()
+    world.jobs.down = {"send_code"}
+    with pytest.raises(Unavailable):
+        world.resend(key="mine")
+    world.jobs.down = set()
+    world.clock.advance(POLICY.resend_wait)
+
+    world.resend(key="mine")
+
+    assert world.hold.sends == 2

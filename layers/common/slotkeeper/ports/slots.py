@@ -70,9 +70,12 @@ class SlotStore(Protocol):
         ...
 
     def count_send(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_key: str
     ) -> SlotDecision:
-        """Count a resend and start a new code's life, if allowed by now. Raises NotFound."""
+        """Count a resend and start a new code's life, if allowed by now. Raises NotFound.
+
+        `made` also where the newest code is the one that this very request, sent again, asked for.
+        """
         ...
 
     def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:

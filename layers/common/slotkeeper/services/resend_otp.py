@@ -27,6 +27,7 @@ from slotkeeper.services.hold_slot import code_job, code_sent
 def resend_otp(
     *,
     attempt: Attempt,
+    request_key: str,
     fresh: CodeRecord,
     codes: CodeStore,
     slots: SlotStore,
@@ -37,7 +38,8 @@ def resend_otp(
     """Queue a new code and tell where it goes.
 
     Sends and tries are counted on the hold in MongoDB, so a lost Redis gives none back; `fresh`
-    (a new seed under the current key) serves where the old one was lost.
+    (a new seed under the current key) serves where the old one was lost. The same request sent
+    again, by its key, asks for the same code and is not counted again.
 
     Raises:
         NotFound: not this patient's attempt.
@@ -54,7 +56,7 @@ def resend_otp(
         before.slot_id if before else _slot_of(attempt, slots),
         attempt_id=attempt.id,
         user_id=attempt.user_id,
-        request_id=attempt.request_id,
+        request_key=request_key,
     )
     hold = _sendable(attempt, decision, policy)
     record = replace(before or fresh, slot_id=decision.slot.id, send_number=hold.sends)

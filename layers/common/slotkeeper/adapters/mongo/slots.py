@@ -151,7 +151,7 @@ class MongoSlots:
         return decision_of(document, made=tries <= self._policy.max_tries)
 
     def count_send(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_key: str
     ) -> SlotDecision:
         policy = self._policy
         document = self._change(
@@ -161,13 +161,14 @@ class MongoSlots:
                 {"$lt": ["$hold.otp.tries", policy.max_tries]},
                 {"$lt": ["$hold.otp.sends", policy.max_sends]},
                 {"$lte": [after("$hold.otp.sentAt", policy.resend_wait), "$$NOW"]},
+                {"$ne": [{"$ifNull": ["$hold.otp.requestKey", ""]}, literal(request_key)]},
             ),
             _otp(
                 {
                     "sends": {"$add": ["$hold.otp.sends", 1]},
                     "sentAt": "$$NOW",
                     "expiresAt": {"$min": [from_now(policy.code_lifetime), "$hold.expiresAt"]},
-                    "requestId": literal(request_id),
+                    "requestKey": literal(request_key),
                     "previous": {
                         "sentAt": "$hold.otp.sentAt",
                         "expiresAt": "$hold.otp.expiresAt",
@@ -176,7 +177,7 @@ class MongoSlots:
             ),
         )
         otp = (document.get("hold") or {}).get("otp") or {}
-        return decision_of(document, made=otp.get("requestId") == request_id)
+        return decision_of(document, made=otp.get("requestKey") == request_key)
 
     def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:
         with call():
@@ -188,6 +189,7 @@ class MongoSlots:
                             "hold.otp.sends": {"$subtract": ["$hold.otp.sends", 1]},
                             "hold.otp.sentAt": "$hold.otp.previous.sentAt",
                             "hold.otp.expiresAt": "$hold.otp.previous.expiresAt",
+                            "hold.otp.requestKey": "$$REMOVE",
                         }
                     }
                 ],
