@@ -49,7 +49,7 @@ def post_doctor(call: Call[Nothing, Nothing, DoctorRequest]) -> Response[str]:
     doctor = create_doctor(
         **call.body.model_dump(),
         caller=call.caller,
-        request_key=call.request_key,
+        asked=_asked(call),
         file=bootstrap.doctor_file(),
         users=bootstrap.users(),
         pages=bootstrap.doctor_pages(),
@@ -77,7 +77,7 @@ def patch_doctor(call: Call[IdPath, Nothing, DoctorChangeRequest]) -> Response[s
         change=call.body.change,
         caller=call.caller,
         expected=call.if_match,
-        request_key=call.request_key,
+        asked=_asked(call),
         catalogue=bootstrap.catalogue(),
         file=bootstrap.doctor_file(),
         doctors=bootstrap.doctors(),

@@ -101,7 +101,7 @@ class Managing:
         return create_doctor(
             **{**known, **fields},
             caller=self.caller,
-            request_key=key or uuid.uuid4().hex,
+            asked=self._asked(key),
             file=self.file,
             users=self.house.users,
             pages=self.doctor_pages,
@@ -120,7 +120,7 @@ class Managing:
             change=lambda doctor: replace(doctor, **fields),
             caller=self.caller,
             expected=expected,
-            request_key=key or uuid.uuid4().hex,
+            asked=self._asked(key),
             catalogue=self.catalogue,
             file=self.file,
             doctors=self.house.doctors,

@@ -70,10 +70,10 @@ class FakeFile(Fake):
         self.catalogue = catalogue
         self.beaten = beaten
 
-    def add(self, doctor: Doctor) -> Doctor:
+    def add(self, doctor: Doctor, asked: Asked) -> Doctor:
         return self.catalogue.doctors.setdefault(doctor.id, doctor)
 
-    def change(self, doctor: Doctor, *, expected: int) -> bool:
+    def change(self, doctor: Doctor, asked: Asked, *, expected: int) -> bool:
         with self._called("change"):
             there = self.catalogue.doctors[doctor.id]
             if self.beaten:
@@ -156,7 +156,7 @@ class Desk:
             change=lambda doctor: replace(doctor, **fields),
             caller=STAFF,
             expected=expected,
-            request_key="k1",
+            asked=ASKED,
             catalogue=self.catalogue,
             file=self.file,
             doctors=self.doctors,

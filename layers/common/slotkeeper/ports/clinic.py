@@ -48,11 +48,14 @@ class Catalogue(Protocol):
 class DoctorFile(Protocol):
     """Doctors as their clinic keeps them."""
 
-    def add(self, doctor: Doctor) -> Doctor:
-        """Store the doctor, unless there is one of that id: the one that is there now."""
+    def add(self, doctor: Doctor, asked: Asked) -> Doctor:
+        """Store the doctor, unless there is one of that id: the one that is there now.
+
+        With an entry in the audit log, here and below.
+        """
         ...
 
-    def change(self, doctor: Doctor, *, expected: int) -> bool:
+    def change(self, doctor: Doctor, asked: Asked, *, expected: int) -> bool:
         """Store the doctor if `expected` is still the version; whether it was.
 
         In a new time zone the dates of slots and bookings to come are those of that zone.

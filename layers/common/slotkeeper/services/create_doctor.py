@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slotkeeper.domain.doctor import Doctor, doctor_id
 from slotkeeper.domain.errors import Forbidden, InvalidRequest
+from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.clinic import DoctorFile
 from slotkeeper.ports.pages import DoctorPages
@@ -19,7 +20,7 @@ def create_doctor(
     consultation_fee: int | None,
     clinic_id: str | None,
     caller: Caller,
-    request_key: str,
+    asked: Asked,
     file: DoctorFile,
     users: UserStore,
     pages: DoctorPages,
@@ -32,16 +33,16 @@ def create_doctor(
         Unavailable: MongoDB did not answer; repeating the request is safe.
     """
     doctor = Doctor(
-        id=doctor_id(request_key),
+        id=doctor_id(asked.request_key),
         clinic_id=_clinic(clinic_id, caller, users),
         name=name,
         specialty=specialty,
         time_zone=time_zone,
         consultation_fee=consultation_fee,
         version=1,
-        changed_by=request_key,
+        changed_by=asked.request_key,
     )
-    made = file.add(doctor)
+    made = file.add(doctor, asked)
     pages.forget()
     return made
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import NotFound, PreconditionFailed, VersionConflict
+from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import Catalogue, DoctorFile, DoctorStore
 from slotkeeper.ports.pages import DoctorPages, SlotPages
@@ -22,7 +23,7 @@ def update_doctor(
     change: Callable[[Doctor], Doctor],
     caller: Caller,
     expected: frozenset[int] | None,
-    request_key: str,
+    asked: Asked,
     catalogue: Catalogue,
     file: DoctorFile,
     doctors: DoctorStore,
@@ -43,15 +44,15 @@ def update_doctor(
         doctor = catalogue.doctor(doctor_id)
         if doctor is None:
             raise NotFound
-        if doctor.changed_by == request_key:
+        if doctor.changed_by == asked.request_key:
             return doctor
         if expected is not None and doctor.version not in expected:
             raise PreconditionFailed
         wanted = change(doctor)
         if wanted == doctor:
             return doctor
-        wanted = replace(wanted, version=doctor.version + 1, changed_by=request_key)
-        if file.change(wanted, expected=doctor.version):
+        wanted = replace(wanted, version=doctor.version + 1, changed_by=asked.request_key)
+        if file.change(wanted, asked, expected=doctor.version):
             doctor_pages.forget()
             if wanted.time_zone != doctor.time_zone:
                 slot_pages.forget(doctor_id)

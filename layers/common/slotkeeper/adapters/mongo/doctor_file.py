@@ -14,18 +14,24 @@ from pymongo.errors import DuplicateKeyError
 
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import (
+    AUDIT_LOGS,
     BOOKINGS,
     DOCTORS,
     SLOTS,
     Document,
     doctor_document,
     doctor_of,
+    entry_document,
 )
 from slotkeeper.adapters.mongo.transaction import TRANSACTION_SECONDS, in_transaction
 from slotkeeper.domain.booking import BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.slot import SlotStatus
 from slotkeeper.domain.time_zone import Era, eras, instant_of
+from slotkeeper.domain.timetable import Asked
+
+_NOTED = {"clinicId", "name", "specialty", "timeZone", "consultationFee", "version"}
+"""What the audit log keeps of a doctor."""
 
 
 class MongoDoctorFile:
@@ -38,16 +44,23 @@ class MongoDoctorFile:
             (database[SLOTS], list(SlotStatus)),
             (database[BOOKINGS], list(BookingStatus)),
         )
+        self._audit = database[AUDIT_LOGS]
         self._client = database.client
 
-    def add(self, doctor: Doctor) -> Doctor:
+    def add(self, doctor: Doctor, asked: Asked) -> Doctor:
+        document = doctor_document(doctor)
+
+        def write(session: ClientSession) -> None:
+            self._doctors.insert_one(document, session=session)
+            self._note("doctor.created", document, asked, session)
+
         with call():
             with suppress(DuplicateKeyError):
-                self._doctors.insert_one(doctor_document(doctor))
+                in_transaction(self._client, write)
             found = self._doctors.find_one({"_id": doctor.id})
         return doctor_of(found) if found else doctor
 
-    def change(self, doctor: Doctor, *, expected: int) -> bool:
+    def change(self, doctor: Doctor, asked: Asked, *, expected: int) -> bool:
         fields = doctor_document(doctor)
         key = {"_id": fields.pop("_id"), "version": expected}
 
@@ -57,10 +70,17 @@ class MongoDoctorFile:
                 return False
             if before["timeZone"] != doctor.time_zone:
                 self._date_anew(doctor, session)
+            new = {name: value for name, value in fields.items() if before.get(name) != value}
+            self._note("doctor.changed", {"_id": doctor.id, **new}, asked, session)
             return True
 
         with call(TRANSACTION_SECONDS):
             return in_transaction(self._client, write)
+
+    def _note(self, event: str, told: Document, asked: Asked, session: ClientSession) -> None:
+        details = {name: value for name, value in told.items() if name in _NOTED}
+        entry = entry_document(event, told["_id"], asked, datetime.now(UTC), details)
+        self._audit.insert_one(entry, session=session)
 
     def _date_anew(self, doctor: Doctor, session: ClientSession) -> None:
         """Slots and bookings to come get the dates of the doctor's zone; `version` stays.

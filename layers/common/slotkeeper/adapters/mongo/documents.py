@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
+from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
 
 Document = dict[str, Any]  # Any: BSON documents hold what BSON holds
@@ -175,6 +177,22 @@ def _event_fields(event: DomainEvent) -> Document:
         "at": event.at,
         "replaces": event.replaces,
         "replacedBy": event.replaced_by,
+    }
+
+
+def entry_document(
+    event: str, doctor_id: str, asked: Asked, at: datetime, details: Mapping[str, Any]
+) -> Document:
+    """What the audit log keeps of a clinic's request; one entry, however often it is repeated."""
+    return {
+        "_id": asked.entry_id(event),
+        "type": event,
+        "aggregateId": doctor_id,
+        "doctorId": doctor_id,
+        "actor": asked.actor,
+        "requestId": asked.request_id,
+        "at": at,
+        "details": dict(details),
     }
 
 

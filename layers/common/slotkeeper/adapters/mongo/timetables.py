@@ -22,6 +22,7 @@ from slotkeeper.adapters.mongo.documents import (
     SLOTS,
     Document,
     doctor_of,
+    entry_document,
     slot_document,
 )
 from slotkeeper.adapters.mongo.times import Times, Unsettled
@@ -67,7 +68,10 @@ class MongoTimetables:
             told = {**details, "created": filled.created, "skipped": filled.skipped}
             schedule = {"_id": id_, "doctorId": doctor_id, "at": doctor["calendarAt"], **told}
             self._schedules.insert_one(schedule, session=session)
-            self._audit.insert_one(_entry(event, doctor, asked, told), session=session)
+            self._audit.insert_one(
+                entry_document(event, doctor["_id"], asked, doctor["calendarAt"], told),
+                session=session,
+            )
             return filled
 
         with call(TRANSACTION_SECONDS):
@@ -95,7 +99,10 @@ class MongoTimetables:
             else:
                 changed = self._made(change, times, doctor_id, asked, session)
                 told = {"from": period.start, "to": period.end, "changed": changed}
-                self._audit.insert_one(_entry(change.event, doctor, asked, told), session=session)
+                self._audit.insert_one(
+                    entry_document(change.event, doctor["_id"], asked, doctor["calendarAt"], told),
+                    session=session,
+                )
             return TimeChanged(changed=changed, kept=times.kept())
 
         try:
@@ -151,17 +158,3 @@ class MongoTimetables:
             return []
         time = Period(start=wanted[0].start_time, end=wanted[-1].end_time)
         return Times(self._slots, doctor_id, time, session).taken()
-
-
-def _entry(event: str, doctor: Document, asked: Asked, details: Mapping[str, Any]) -> Document:
-    """An entry of the audit log about a calendar."""
-    return {
-        "_id": asked.entry_id(event),
-        "type": event,
-        "aggregateId": doctor["_id"],
-        "doctorId": doctor["_id"],
-        "actor": asked.actor,
-        "requestId": asked.request_id,
-        "at": doctor["calendarAt"],
-        "details": dict(details),
-    }
