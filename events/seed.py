@@ -1,8 +1,8 @@
 """What the functions find under `sam local`. Run by docker-compose.yml, see docs/sam-local.md.
 
-seed.py        makes indexes, doctor, slots, the demo patient; queue, OTP key, sender
+seed.py        makes indexes, doctor, slots, bookings, the demo patient; queue, OTP key, sender
 seed.py token  prints an access token of the demo patient
-seed.py jobs   takes what is on the queue, prints it as the event that SQS would send
+seed.py jobs   takes all that is on the queue, prints it as the event that SQS would send
 
 Tokens are signed here, not by the emulator's Cognito, whose ids change at every start: so
 env.json and the events can be files, and one patient appears in all of them.
@@ -29,9 +29,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from slotkeeper.adapters.mongo.client import connect
 from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
 from slotkeeper.adapters.mongo.indexes import create_indexes
+from slotkeeper.adapters.mongo.ledger import MongoLedger
 from slotkeeper.adapters.mongo.slots import MongoSlots
-from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.attempt import attempt_id, booking_id
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.services.record_facts import record_facts
 from slotkeeper.settings import Settings, from_environment
 
 USER = "5f0c8a52-0d2f-4c1e-9a57-5d0c1f6f2a01"
@@ -47,6 +49,8 @@ HOLDS = {
     2: ("event-lapsed-slot-0001", timedelta(0)),
 }
 """Slots that are held already, by number: the key of the attempt, and for how long."""
+BOOKED = {14: "event-cancelled-slot-0001", 15: "event-rescheduled-slot-0001"}
+"""Slots that are booked already, for cancel.json and reschedule.json: the key of the attempt."""
 TOKEN_KEY = "slotkeeper-local/token-key"  # noqa: S105  # the name of a secret
 TOKEN_SECONDS = 12 * 60 * 60
 
@@ -78,13 +82,11 @@ def seed(settings: Settings) -> None:
         )
         if stored.upserted_id is not None and number in HOLDS:
             key, length = HOLDS[number]
-            MongoSlots(database, replace(settings.policy, hold=length)).place_hold(
-                slot(number).id,
-                attempt_id=attempt_id(USER, key, slot(number).id),
-                user_id=USER,
-                channel=None,
-                request_id=key,
-            )
+            hold(MongoSlots(database, replace(settings.policy, hold=length)), slot(number).id, key)
+        if stored.upserted_id is not None and number in BOOKED:
+            book(MongoSlots(database, settings.policy), slot(number).id, BOOKED[number])
+    # As bookings, too, not only in their slots.
+    record_facts(slots=MongoSlots(database, settings.policy), ledger=MongoLedger(database))
 
     queue = settings.notification_queue_url.rpartition("/")[2]
     boto3.client("sqs").create_queue(QueueName=queue)
@@ -92,6 +94,26 @@ def seed(settings: Settings) -> None:
     sender(settings.email_from)
     publish(settings, token_key())
     print(f"ready: {SLOTS_OF_DAY} slots of {DOCTOR} from {OPENING:%Y-%m-%dT%H:%MZ}, patient {USER}")
+
+
+def hold(slots: MongoSlots, slot_id: str, key: str) -> str:
+    """Let the demo patient hold the slot; the attempt."""
+    attempt = attempt_id(USER, key, slot_id)
+    slots.place_hold(slot_id, attempt_id=attempt, user_id=USER, channel=None, request_id=key)
+    return attempt
+
+
+def book(slots: MongoSlots, slot_id: str, key: str) -> None:
+    """Let the demo patient have booked the slot, as if with the first code."""
+    attempt = hold(slots, slot_id, key)
+    slots.confirm(
+        slot_id,
+        attempt_id=attempt,
+        user_id=USER,
+        send_number=1,
+        booking_id=booking_id(attempt),
+        request_id=key,
+    )
 
 
 def slot(number: int) -> Slot:
@@ -124,15 +146,17 @@ def token(settings: Settings) -> None:
 
 
 def jobs(settings: Settings) -> None:
-    """Take up to ten messages off the queue, for good, and print them as one SQS event."""
+    """Take all messages off the queue, for good, and print them as one SQS event."""
     sqs = boto3.client("sqs")
     queue_url = settings.notification_queue_url
-    received = sqs.receive_message(
+    messages: list[dict[str, Any]] = []  # Any: a message is free JSON
+    # At most ten come at once.
+    while received := sqs.receive_message(
         QueueUrl=queue_url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
-    )
-    messages = received.get("Messages", [])
-    for message in messages:
-        sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    ).get("Messages"):
+        for message in received:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+        messages += received
     queue = queue_url.rpartition("/")[2]
     records = [
         {

@@ -220,12 +220,13 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
 def doctor_of(document: Mapping[str, Any]) -> Doctor:
     return Doctor(
         id=document["_id"],
-        clinic_id=document["clinicId"],
-        name=document["name"],
-        specialty=document["specialty"],
-        time_zone=document["timeZone"],
+        # Doctors may have been imported with less than ours have.
+        clinic_id=document.get("clinicId") or "",
+        name=document.get("name") or "",
+        specialty=document.get("specialty") or "",
+        time_zone=document.get("timeZone") or "UTC",
         consultation_fee=document.get("consultationFee"),
-        version=document["version"],
+        version=document.get("version") or 1,
         changed_by=document.get("changedBy"),
     )
 
