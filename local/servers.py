@@ -30,6 +30,8 @@ def mongod(config: Config) -> Server:
         *("--dbpath", str(home / "data"), "--port", str(config.mongo_port), "--bind_ip", HOST),
         *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        # A transaction left open blocks its slots this long; none of ours takes as long.
+        *("--setParameter", "transactionLifetimeLimitSeconds=30"),
         # Alone in its set: there is nobody to hand over to when it stops.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
     ]

@@ -37,6 +37,7 @@ def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
     wanted = query.wanted(call.path.id)
     page = list_slots(
         wanted=wanted,
+        caller=call.caller,
         asked=repr(query),
         skip=query.skip,
         limit=query.limit,
@@ -45,6 +46,7 @@ def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
         to_text=lambda found: SlotPageResponse.of(found, query, wanted).to_text(),
         slots=bootstrap.slots(),
         doctors=bootstrap.doctors(),
+        users=bootstrap.users(),
         pages=bootstrap.slot_pages(),
         clock=bootstrap.clock(),
         together=bootstrap.together,

@@ -17,7 +17,7 @@ from slotkeeper.entrypoints.answers import answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
-from slotkeeper.services.free_page import free_page
+from slotkeeper.services.free_page import free_page_if_any
 from slotkeeper.services.reschedule_booking import reschedule_booking
 
 app = create_app(bootstrap.requests)
@@ -50,11 +50,10 @@ def reschedule(call: Call[IdPath, RescheduleQuery, ChangeRequest]) -> Response[s
         policy=bootstrap.policy(),
     )
     query, wanted = call.query, call.query.wanted(booking.doctor_id)
-    page = free_page(
+    page = free_page_if_any(
         wanted,
         skip=query.skip,
         limit=query.limit,
-        after=None,
         now=bootstrap.clock().now(),
         slots=bootstrap.slots(),
         together=bootstrap.together,

@@ -29,6 +29,7 @@ def handle(message: Message) -> None:
             message.to_event(),
             ledger=bootstrap.ledger(),
             users=bootstrap.users(),
+            quota=bootstrap.code_quota(),
             post=bootstrap.post(),
         )
         count("notifications_sent_total", was_sent)

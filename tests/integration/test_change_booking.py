@@ -535,3 +535,90 @@ def test_two_at_a_time_are_allowed_where_the_setting_says_so(house: House) -> No
     house.hold(house.slot(), alice)
 
     assert house.hold(house.slot(), alice)
+
+
+# --- what two reviews found -----------------------------------------------------------------------
+
+
+def test_a_booking_not_yet_recorded_still_keeps_its_patient_s_time(house: House) -> None:
+    alice = house.patient()
+    attempt = house.hold(house.slot(starts_in=timedelta(days=2)), alice)
+
+    class Dead(type(house.ledger)):  # type: ignore[misc]  # the real ledger, but for recording
+        def record(self, **_: Any) -> None:
+            raise Unavailable
+
+    alive, house.ledger = house.ledger, Dead(house.database)
+    with pytest.raises(Unavailable):
+        house.verify(attempt, alice)
+    house.ledger = alive
+
+    with pytest.raises(SlotUnavailable):
+        house.hold(house.slot(starts_in=timedelta(days=2, minutes=10)), alice)
+
+
+def test_a_slot_whose_earlier_end_is_not_recorded_can_replace_a_booking(house: House) -> None:
+    doctor, alice, bob = house.doctor(), house.patient(), house.patient()
+    wanted = house.slot(doctor, starts_in=timedelta(days=3))
+    _die_after_deciding(house, "cancel", house.book(wanted, bob), bob)
+    old = house.book(house.slot(doctor), alice)
+
+    new = house.book(wanted, alice, replaces=old.id)
+
+    assert new.replaces == old.id
+    assert sorted(b["status"] for b in house.bookings(slotId=wanted)) == ["cancelled", "confirmed"]
+
+
+def test_a_cancel_tells_what_was_not_told_of_the_booking_before(house: House) -> None:
+    alice = house.patient()
+    booking = house.book(house.slot(), alice)
+    house.database["outbox"].delete_many({})  # as if verify had died before it
+
+    house.cancel(booking.id, patient(alice))
+    house.relay()
+
+    told = [event.type for event in house.queue.events]
+    assert told == ["booking.confirmed", "booking.cancelled"]
+
+
+def test_pages_of_both_doctors_are_forgotten_when_a_booking_moves(house: House) -> None:
+    alice = house.patient()
+    old = house.book(house.slot(), alice)
+    key = house.keys.slot_pages(old.doctor_id)
+    attempt = house.hold(house.slot(starts_in=timedelta(days=4)), alice, replaces=old.id)
+    before = house.redis.hget(key, "g")
+
+    house.verify(attempt, alice)
+
+    assert house.redis.hget(key, "g") != before
+
+
+def test_only_the_version_that_was_cancelled_or_is_there_matches_afterwards(house: House) -> None:
+    alice = house.patient()
+    booking = house.book(house.slot(), alice)
+    done = house.cancel(booking.id, patient(alice))
+
+    for version in (1, 2):
+        assert house.cancel(booking.id, patient(alice), expected=frozenset({version})) == done
+    for expected in (frozenset({99}), frozenset[int]()):
+        with pytest.raises(PreconditionFailed):
+            house.cancel(booking.id, patient(alice), expected=expected)
+
+
+def test_a_cancel_whose_slot_was_removed_meanwhile_answers_the_booking(house: House) -> None:
+    alice = house.patient()
+    booking = house.book(house.slot(), alice)
+    house.cancel(booking.id, patient(alice))
+    house.sweep()
+    house.database[SLOTS].delete_one({"_id": booking.slot_id})
+
+    class Stale(type(house.ledger)):  # type: ignore[misc]  # the first read is of before the cancel
+        reads = 0
+
+        def booking(self, booking_id: str) -> Booking | None:
+            Stale.reads += 1
+            return booking if Stale.reads == 1 else super().booking(booking_id)
+
+    house.ledger = Stale(house.database)
+
+    assert house.cancel(booking.id, patient(alice)).status is BookingStatus.CANCELLED

@@ -12,6 +12,7 @@ from slotkeeper.adapters.together import together
 from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.pages import Page, Position, View
 from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.list_slots import list_slots
@@ -31,6 +32,7 @@ def _list(
 
     list_slots(
         wanted=SlotFilter(doctor_id=doctor, **more),  # type: ignore[arg-type]  # fields by name
+        caller=Caller(user_id="u", role=Role.PATIENT),
         asked="",
         skip=0 if after else (page - 1) * limit,
         limit=limit,
@@ -39,6 +41,7 @@ def _list(
         to_text=to_text,
         slots=house.slots,
         doctors=house.doctors,
+        users=house.users,
         pages=NoPages(),
         clock=SystemClock(),
         together=together,

@@ -506,3 +506,16 @@ def _profiled(clinic: Managing, work: Any) -> list[dict[str, Any]]:
         database["system.profile"].find({"planSummary": {"$exists": True}, "ns": {"$ne": None}})
     )
     return [c for c in profiled if not c["ns"].endswith("system.profile")]
+
+
+def test_a_key_used_again_for_another_doctor_or_time_is_another_request(clinic: Managing) -> None:
+    first, second = clinic.add_doctor().id, clinic.add_doctor().id
+
+    filled = [clinic.fill(doctor, day_schedule(), "k") for doctor in (first, second)]
+    blocked = [
+        clinic.change_time(doctor, BLOCKED, in_days(0), in_days(60), key="k")
+        for doctor in (first, second)
+    ]
+
+    assert [one.created for one in filled] == [16, 16]
+    assert [one.changed for one in blocked] == [16, 16]

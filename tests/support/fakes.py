@@ -747,7 +747,9 @@ class FakeGate(Fake):
                 took_code=took_code,
             )
 
-    def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
+    def withdraw(
+        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+    ) -> None:
         with self._called("withdraw"):
             if admission.busy_for_ms is not None:
                 if admission.took_lock:
@@ -766,7 +768,9 @@ class FakeGate(Fake):
             if hold.attempt_id != ticket.attempt_id:
                 self._return(ticket, admission)
 
-    def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
+    def forget(
+        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+    ) -> None:
         with self._called("forget"):
             if self.locks.get(slot_id) == attempt_id:
                 del self.locks[slot_id]
@@ -873,7 +877,9 @@ class FakeLedger(Fake):
             if fact.type in ENDS and old is not None and old.status is BookingStatus.CONFIRMED:
                 self.bookings[old.id] = changed(old, fact)
 
-    def bearing_on_hold(self, user_id: str, *, ids: Sequence[str]) -> Sequence[Booking]:
+    def bearing_on_hold(
+        self, user_id: str, *, ids: Sequence[str], around: datetime | None
+    ) -> Sequence[Booking]:
         with self._called("bearing_on_hold"):
             return [
                 booking

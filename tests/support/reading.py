@@ -18,6 +18,7 @@ from slotkeeper.adapters.redis.views import RedisViews
 from slotkeeper.adapters.together import together
 from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
+from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.common import Clock
 from slotkeeper.ports.pages import KeptPage
 from slotkeeper.services.list_slots import list_slots
@@ -66,6 +67,7 @@ class Reader:
         wanted = asked.wanted(doctor_id)
         return list_slots(
             wanted=wanted,
+            caller=Caller(user_id=user_id, role=Role.PATIENT),
             asked=repr(asked),
             skip=asked.skip,
             limit=asked.limit,
@@ -73,6 +75,7 @@ class Reader:
             view=asked.view(user_id, doctor_id),
             to_text=lambda page: SlotPageResponse.of(page, asked, wanted).to_text(),
             slots=self.house.slots,
+            users=self.house.users,
             doctors=self.house.doctors,
             pages=self.pages,
             clock=self.clock,

@@ -195,7 +195,11 @@ def test_the_seed_makes_what_the_events_are_about() -> None:
     doctor = EVENTS["list_slots"]["pathParameters"]["id"]
     opening = datetime(2099, 1, 5, 9, 0, tzinfo=UTC)
     slots = [slot_id(doctor, opening + number * timedelta(minutes=30)) for number in range(16)]
-    assert held <= {attempt_id(PATIENT, key, slot) for key in keys for slot in slots}
+    attempts = {attempt_id(PATIENT, key, slot) for key in keys for slot in slots}
+    assert held <= attempts
+    booked = {EVENTS[name]["pathParameters"]["id"] for name in ("cancel", "reschedule")}
+    assert len(booked) == 2
+    assert booked <= set(map(booking_id, attempts))
 
 
 def test_the_seed_calls_only_what_the_layer_has_of_boto3() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
+from slotkeeper.contracts.shapes import MAX_CURSOR
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports.pages import Position
 
@@ -130,3 +131,12 @@ def test_deeply_nested_cursor_is_refused() -> None:
 
     with pytest.raises(InvalidRequest):
         decode_cursor(longest, QUERY)
+
+
+def test_cursor_of_the_longest_name_is_taken_back() -> None:
+    position = Position(key="\U0001f600" * 100, id="d" * 64)
+
+    cursor = encode_cursor(position, "query")
+
+    assert len(cursor) <= MAX_CURSOR
+    assert decode_cursor(cursor, "query", str) == position

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.pages import KeptPage, Page, Position, View
 from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.list_slots import list_slots
@@ -19,11 +21,14 @@ from tests.support.fakes import (
     FakeDoctors,
     FakeSlotPages,
     FakeSlots,
+    FakeUsers,
     a_hold,
     a_slot,
+    a_user,
     one_by_one,
 )
 
+PATIENT = Caller(user_id=ALICE, role=Role.PATIENT)
 EVERY = SlotFilter(doctor_id=DOCTOR)
 FIVE = [a_slot(start=START + number * timedelta(minutes=30)) for number in range(5)]
 
@@ -57,9 +62,11 @@ class World:
         page: int = 1,
         limit: int = 2,
         after: Position | None = None,
+        caller: Caller = PATIENT,
     ) -> KeptPage:
         return list_slots(
             wanted=wanted,
+            caller=caller,
             asked=repr((wanted, page, limit, after)),
             skip=0 if after else (page - 1) * limit,
             limit=limit,
@@ -68,6 +75,7 @@ class World:
             to_text=self._text,
             slots=self.slots,
             doctors=self.doctors,
+            users=FakeUsers(replace(a_user("carol"), clinic_id="clinic_1")),
             pages=self.pages,
             clock=self.clock,
             together=one_by_one,
@@ -249,3 +257,11 @@ def test_what_is_asked_for_is_noted_as_viewed() -> None:
     world.read()
 
     assert world.pages.views == [View(user_id=ALICE, doctor_id=DOCTOR, filters={})]
+
+
+def test_staff_are_shown_their_clinic_s_doctors_only() -> None:
+    world = World()
+
+    world.read(caller=Caller(user_id="carol", role=Role.STAFF))
+    with pytest.raises(NotFound):
+        world.read(caller=Caller(user_id="dave", role=Role.STAFF))

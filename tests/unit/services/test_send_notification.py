@@ -67,7 +67,9 @@ class World:
 
     def tell(self, **changes: str | None) -> bool:
         event = replace(an_event(), **changes)  # type: ignore[arg-type]  # any of its fields
-        return tell_event(event, ledger=self.ledger, users=self.users, post=self.post)
+        return tell_event(
+            event, ledger=self.ledger, users=self.users, quota=self.quota, post=self.post
+        )
 
     @property
     def channels(self) -> list[Channel]:
@@ -432,10 +434,20 @@ def test_code_is_not_sent_while_it_cannot_be_counted() -> None:
     assert world.deliveries.under_way == set()
 
 
-def test_confirmation_is_no_code_and_not_counted() -> None:
+def test_notice_by_sms_counts_among_the_codes_of_the_day() -> None:
+    world = World()
+
+    world.tell()
+
+    assert world.quota.calls == ["take"]
+
+
+def test_notice_beyond_the_day_s_messages_goes_by_email() -> None:
     world = World()
     world.quota.cap = 0
 
-    assert world.tell()
+    was_sent = world.tell()
 
-    assert world.quota.calls == []
+    assert was_sent
+    assert world.channels == [Channel.EMAIL]
+    assert not world.tell()

@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field
 from slotkeeper.contracts.shapes import (
     Id,
     Instant,
-    InstantText,
     PageInfo,
     PageQuery,
     Request,
     Shape,
+    StartsQuery,
 )
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
 from slotkeeper.domain.booking import Booking, BookingStatus
@@ -25,7 +25,11 @@ from slotkeeper.ports.pages import Page
 
 def channel(value: Any) -> Any:
     """The channel a text names; strict models take no text for an enum."""
-    return Channel(value) if isinstance(value, str) and value in list(Channel) else value
+    if not isinstance(value, str):
+        return value
+    if value not in list(Channel):
+        raise ValueError("must be sms or email")
+    return Channel(value)
 
 
 def booking_status(value: Any) -> Any:
@@ -113,10 +117,8 @@ class BookingResponse(Shape):
         return cls.of(booking).to_text(), {"ETag": f'"{booking.version}"'}
 
 
-class ListBookingsQuery(PageQuery):
+class ListBookingsQuery(StartsQuery):
     status: StatusName | None = None
-    from_: Annotated[InstantText | None, Field(alias="from")] = None
-    to: InstantText | None = None
 
     def wanted(self) -> BookingFilter:
         return BookingFilter(status=self.status, start=self.from_, end=self.to)

@@ -21,7 +21,11 @@ def encode_cursor(position: Position, query: str) -> str:
     key = position.key
     place = round(key.timestamp() * 1000) if isinstance(key, datetime) else key
     fields = [place, position.id, _digest(query)]
-    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+    return (
+        base64.urlsafe_b64encode(json.dumps(fields, ensure_ascii=False).encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def decode_cursor(cursor: str, query: str, key: type[datetime | str] = datetime) -> Position:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -15,6 +15,7 @@ from pydantic import (
     PlainSerializer,
     ValidationError,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic.alias_generators import to_camel
 
@@ -24,6 +25,8 @@ from slotkeeper.ports.pages import Page, Position
 
 MAX_LIMIT = 100
 DEFAULT_LIMIT = 20
+MAX_CURSOR = 1024
+"""Characters: a cursor of the longest name has fewer."""
 MAX_SKIP = 10_000
 """Items that pages may skip; a cursor reads on from anywhere at the same cost."""
 
@@ -84,7 +87,10 @@ def read(model: type[Read], value: Any) -> Read:
     except ValidationError as error:
         raise InvalidRequest(
             [
-                (".".join(str(part) for part in problem["loc"]), problem["msg"])
+                (
+                    ".".join(str(part) for part in problem["loc"]),
+                    problem["msg"].removeprefix("Value error, "),
+                )
                 for problem in error.errors(include_url=False, include_input=False)
             ]
         ) from error
@@ -158,7 +164,7 @@ class NumberedPageQuery(Request):
 class PageQuery(NumberedPageQuery):
     """Which page of a list: a numbered one, or the one where `cursor` stands."""
 
-    cursor: Annotated[str | None, Field(max_length=512)] = None
+    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
 
     def after(self, wanted: object, key: type[datetime | str] = datetime) -> Position | None:
         """Where the page begins in the list that `wanted` filters and `key` orders.
@@ -172,6 +178,19 @@ class PageQuery(NumberedPageQuery):
     def skip(self) -> int:
         """Items before the page; none where a cursor says where it begins."""
         return 0 if self.cursor else super().skip
+
+
+class StartsQuery(PageQuery):
+    """A page of what starts in `[from, to)`."""
+
+    from_: Annotated[InstantText | None, Field(alias="from")] = None
+    to: InstantText | None = None
+
+    @model_validator(mode="after")
+    def _has_time(self) -> Self:
+        if self.from_ and self.to and self.to <= self.from_:
+            raise ValueError("to must be after from")
+        return self
 
 
 class PageInfo(Shape):

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from slotkeeper.contracts.shapes import (
     CalendarDate,
     Instant,
-    InstantText,
     NumberedPageQuery,
     PageInfo,
-    PageQuery,
     Shape,
+    StartsQuery,
     utc_text,
 )
 from slotkeeper.domain.slot import Slot, SlotStatus
@@ -21,10 +16,8 @@ from slotkeeper.ports.pages import Page, View
 from slotkeeper.ports.slots import SlotFilter
 
 
-class ListSlotsQuery(PageQuery):
+class ListSlotsQuery(StartsQuery):
     date: CalendarDate | None = None
-    from_: Annotated[InstantText | None, Field(alias="from")] = None
-    to: InstantText | None = None
 
     def wanted(self, doctor_id: str) -> SlotFilter:
         return SlotFilter(doctor_id=doctor_id, date=self.date, start=self.from_, end=self.to)

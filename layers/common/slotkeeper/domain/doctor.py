@@ -21,6 +21,7 @@ class Doctor:
     """The request that made or changed it last, by its key: so a repeated one finds its effect."""
 
 
-def doctor_id(request_key: str) -> str:
-    """The id of the doctor whom this request makes: the same, if it is repeated."""
-    return "dr_" + hashlib.sha256(f"doctor\x00{request_key}".encode()).hexdigest()[:32]
+def doctor_id(request_key: str, *about: object) -> str:
+    """The id of the doctor whom this request makes as it says: the same, if it is repeated."""
+    made_of = "\x00".join(["doctor", request_key, *map(repr, about)])
+    return "dr_" + hashlib.sha256(made_of.encode()).hexdigest()[:32]

@@ -12,7 +12,7 @@ _V6_CUSTOMER = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimit:
-    """At most `requests` in any `seconds`, and that many at once; they come back continuously."""
+    """`requests` at once; used up, so many come back in `seconds`, one after the other."""
 
     name: str
     requests: int

@@ -103,6 +103,14 @@ def slot_id(doctor_id: str, start_time: datetime) -> str:
     return f"{doctor_id}_{start_time.astimezone(UTC):%Y%m%dT%H%MZ}"
 
 
+def start_of(slot_id: str) -> datetime | None:
+    """The start that a slot id names; None of an id that was not made by `slot_id`."""
+    try:
+        return datetime.strptime(slot_id.rpartition("_")[2], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def doctor_of(slot_id: str) -> str:
     """The doctor (shard key) that a slot id names; of any other string, some string."""
     return slot_id.rpartition("_")[0]

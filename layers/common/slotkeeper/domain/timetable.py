@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from slotkeeper.domain.slot import Slot, SlotStatus, Transition
@@ -34,6 +34,14 @@ class Period:
     start: datetime
     end: datetime
 
+    def parts(self, longest: timedelta) -> Iterator[Period]:
+        """The same time in parts, none longer than that."""
+        start = self.start
+        while start < self.end:
+            end = min(start + longest, self.end)
+            yield Period(start=start, end=end)
+            start = end
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
@@ -43,9 +51,13 @@ class Asked:
     request_id: str
     request_key: str
 
-    def entry_id(self, event: str) -> str:
-        """The id of what the log keeps of this request: the same, if it is repeated."""
-        digest = hashlib.sha256(f"{event}\x00{self.request_key}".encode()).hexdigest()[:32]
+    def entry_id(self, event: str, *about: object) -> str:
+        """The id of what the log keeps of this request about that: the same, if it is repeated.
+
+        A key may be used again once it is forgotten: for something else it is another entry.
+        """
+        made_of = "\x00".join([event, self.request_key, *map(repr, about)])
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:32]
         return f"{event.partition('.')[0]}_{digest}"
 
 

@@ -86,8 +86,9 @@ class Incoming:
         if len(key) > 1 and key[0] == key[-1] == '"':
             key = key[1:-1]
         if not _KEY.fullmatch(key):
+            how = "required" if operation.idempotency == "required" else "at most"
             raise InvalidRequest(
-                [("Idempotency-Key", "at most once: 16 to 128 of A-Z a-z 0-9 _ . : -")]
+                [("Idempotency-Key", f"{how} once: 16 to 128 of A-Z a-z 0-9 _ . : -")]
             )
         return key
 

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
 from slotkeeper.entrypoints.operation import Call
-from slotkeeper.ports.requests import RequestMemory
+from slotkeeper.ports.requests import RequestMemory, RequestState
 
 
 def once(
@@ -31,7 +31,8 @@ def once(
     try:
         known = requests.begin(key, fingerprint=call.fingerprint, owner=call.request_id)
     except Unavailable:
-        return make()
+        # Perhaps it was begun and only the answer was lost: what follows ends it then.
+        known = RequestState()
     if known.is_reused:
         raise IdempotencyKeyReused
     if known.busy_for_ms is not None:

@@ -23,8 +23,12 @@ class Ledger(Protocol):
         """
         ...
 
-    def bearing_on_hold(self, user_id: str, *, ids: Sequence[str]) -> Sequence[Booking]:
-        """Bookings with these ids, and the user's confirmed ones that are not over, at most 100."""
+    def bearing_on_hold(
+        self, user_id: str, *, ids: Sequence[str], around: datetime | None
+    ) -> Sequence[Booking]:
+        """Bookings with these ids, and the user's confirmed ones that may overlap with a slot that
+        starts then (None: that are not over). At most 100.
+        """
         ...
 
     def booking(self, booking_id: str) -> Booking | None: ...

@@ -49,8 +49,13 @@ class HoldGate(Protocol):
         """Begin the request, try the slot's lock, count the hold, lay down the seed; one trip."""
         ...
 
-    def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
-        """Give back what `admission` took, and only that; one trip."""
+    def withdraw(
+        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+    ) -> None:
+        """Give back what `admission` took, and only that; one trip.
+
+        Where a hold was placed and undone, pages of that moment are forgotten.
+        """
         ...
 
     def complete(
@@ -63,6 +68,11 @@ class HoldGate(Protocol):
         """
         ...
 
-    def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
-        """The attempt is over: own lock, seed and place are given back; one trip."""
+    def forget(
+        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+    ) -> None:
+        """The attempt is over: own lock, seed and place are given back; one trip.
+
+        Pages of its slot's doctor are forgotten, and of those of the slots that changed with it.
+        """
         ...

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slotkeeper.domain.booking import CANCEL, Booking, BookingChange, BookingStatus
-from slotkeeper.domain.errors import BookingNotConfirmed
+from slotkeeper.domain.errors import BookingNotConfirmed, PreconditionFailed
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.clinic import DoctorStore
@@ -31,7 +31,8 @@ def cancel_booking(
 
     Raises:
         NotFound: absent, or not the caller's to change.
-        PreconditionFailed: not a version in `expected`.
+        PreconditionFailed: not a version in `expected`; of a cancelled booking also the version
+            that was cancelled will do (RFC 9110, 13.1.1).
         BookingNotConfirmed: it was rescheduled, or is over.
         TooLate: it starts too soon.
         Unavailable: a server did not answer; repeating the request is safe.
@@ -40,6 +41,8 @@ def cancel_booking(
         booking_id=booking_id, caller=caller, ledger=ends.ledger, doctors=doctors, users=users
     )
     if booking.status is BookingStatus.CANCELLED:
+        if expected is not None and not expected & {booking.version, booking.version - 1}:
+            raise PreconditionFailed
         return booking
     asked = BookingChange(
         transition=CANCEL,

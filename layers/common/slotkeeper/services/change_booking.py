@@ -9,6 +9,7 @@ from datetime import timedelta
 from slotkeeper.domain.booking import Booking, BookingChange, BookingStatus, changed
 from slotkeeper.domain.errors import (
     BookingNotConfirmed,
+    NotFound,
     PreconditionFailed,
     TooLate,
     Unavailable,
@@ -18,7 +19,6 @@ from slotkeeper.ports.common import Together
 from slotkeeper.ports.notifications import RelayWaker
 from slotkeeper.ports.pages import SlotPages
 from slotkeeper.ports.slots import BookedSlots
-from slotkeeper.services.record_facts import record_decisions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,18 @@ def end_booking(
         raise PreconditionFailed
     if booking.status is not BookingStatus.CONFIRMED:
         raise BookingNotConfirmed
-    decision = ends.slots.give_back(booking, asked, ahead=ahead)
+    try:
+        decision = ends.slots.give_back(booking, asked, ahead=ahead)
+    except NotFound as gone:
+        # Given back by another request a moment ago, and removed by the clinic since.
+        raise BookingNotConfirmed from gone
     fact = decision.event
     if fact is None:
         raise TooLate if decision.slot.is_booked_by(booking.id) else BookingNotConfirmed
+    # With what else of the booking is not known to be told: the patient hears it in order.
+    facts = [told for told in decision.facts if told.booking_id == booking.id]
     ends.together(
-        lambda: record_decisions(decision, ledger=ends.ledger),
+        lambda: ends.ledger.record(bookings=[], facts=facts),
         lambda: ends.pages.forget(booking.doctor_id),
     )
     with suppress(Unavailable):

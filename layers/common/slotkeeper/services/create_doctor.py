@@ -32,9 +32,11 @@ def create_doctor(
         Forbidden: somebody else's clinic, or staff of none.
         Unavailable: MongoDB did not answer; repeating the request is safe.
     """
+    clinic = _clinic(clinic_id, caller, users)
+    about = (clinic, name, specialty, time_zone, consultation_fee)
     doctor = Doctor(
-        id=doctor_id(asked.request_key),
-        clinic_id=_clinic(clinic_id, caller, users),
+        id=doctor_id(asked.request_key, *about),
+        clinic_id=clinic,
         name=name,
         specialty=specialty,
         time_zone=time_zone,

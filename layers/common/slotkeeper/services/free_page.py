@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.slot import Slot
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import Page, Position
@@ -26,3 +27,21 @@ def free_page(
         lambda: slots.count_free(wanted, now=now),
     )
     return Page.cut(found, limit, total, lambda s: Position(key=s.start_time, id=s.id))
+
+
+def free_page_if_any(
+    wanted: SlotFilter,
+    *,
+    now: datetime,
+    skip: int,
+    limit: int,
+    slots: SlotStore,
+    together: Together,
+) -> Page[Slot]:
+    """The same; an empty page where MongoDB does not answer, for who has what they came for."""
+    try:
+        return free_page(
+            wanted, now=now, skip=skip, limit=limit, after=None, slots=slots, together=together
+        )
+    except Unavailable:
+        return Page(items=[], total=0, next=None)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt, booking_id, is_attempt_of
 from slotkeeper.domain.errors import (
     IdempotencyKeyReused,
+    NotFound,
     RequestInProgress,
     SlotHeld,
     TooManyHolds,
     Unavailable,
 )
 from slotkeeper.domain.policy import BookingPolicy
-from slotkeeper.domain.slot import Hold, hold_refusal
+from slotkeeper.domain.slot import Hold, hold_refusal, start_of
 from slotkeeper.domain.user import Channel, User, masked
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.common import Together
@@ -62,24 +63,37 @@ def hold_slot(
         RateLimited: no more codes for them today.
         Unavailable: a server did not answer; the hold is undone.
     """
+    placing = _Placing()
+
+    def place() -> SlotDecision:
+        try:
+            return slots.place_hold(
+                ticket.slot_id,
+                attempt_id=ticket.attempt_id,
+                user_id=ticket.user_id,
+                channel=channel,
+                replaces=replaces,
+                request_id=ticket.request_id,
+            )
+        except NotFound:
+            placing.may_be = False
+            raise
+
     admission = gate.admit(ticket)
-    with _given_back(gate, ticket, admission):
+    with _given_back(gate, ticket, admission, placing):
         if admission.answer is not None:
             gate.withdraw(ticket, admission)
             return Answer(admission.answer, is_replay=True)
         _refuse_unless_admitted(admission, ticket)
-        with _undone(slots, ticket) as placing:
+        with _undone(slots, ticket, placing):
             decision, (user, codes_today), bookings, others = together(
-                lambda: slots.place_hold(
-                    ticket.slot_id,
-                    attempt_id=ticket.attempt_id,
-                    user_id=ticket.user_id,
-                    channel=channel,
-                    replaces=replaces,
-                    request_id=ticket.request_id,
-                ),
+                place,
                 lambda: users.get_for_code(ticket.user_id),
-                lambda: ledger.bearing_on_hold(ticket.user_id, ids=_booking_ids(ticket, replaces)),
+                lambda: ledger.bearing_on_hold(
+                    ticket.user_id,
+                    ids=_booking_ids(ticket, replaces),
+                    around=start_of(ticket.slot_id),
+                ),
                 lambda: slots.find(admission.other_slots) if admission.other_slots else [],
             )
             hold = _own_hold(decision, ticket, placing)
@@ -117,7 +131,7 @@ def _refuse_unless_admitted(admission: Admission, ticket: HoldTicket) -> None:
 def _own_hold(decision: SlotDecision, ticket: HoldTicket, placing: _Placing) -> Hold:
     hold = decision.slot.live_hold(decision.now)
     if hold is None or hold.user_id != ticket.user_id:
-        placing.is_excluded = True
+        placing.may_be = False
         raise hold_refusal(decision.slot, decision.now)
     return hold
 
@@ -160,7 +174,9 @@ def code_sent(hold: Hold, user: User, policy: BookingPolicy) -> CodeSent:
 
 
 @contextmanager
-def _given_back(gate: HoldGate, ticket: HoldTicket, admission: Admission) -> Iterator[None]:
+def _given_back(
+    gate: HoldGate, ticket: HoldTicket, admission: Admission, placing: _Placing
+) -> Iterator[None]:
     """Give back what was taken, whatever ended the block but success."""
     succeeded = False
     try:
@@ -170,28 +186,30 @@ def _given_back(gate: HoldGate, ticket: HoldTicket, admission: Admission) -> Ite
         if not succeeded:
             # What cannot be given back now lapses by itself within the claim (keys.LOCK_CLAIM).
             with suppress(Unavailable):
-                gate.withdraw(ticket, admission)
+                gate.withdraw(ticket, admission, was_placed=placing.was)
 
 
 @dataclass(slots=True)
 class _Placing:
-    """Whether it is known that the request placed no hold."""
+    """Whether the request may have placed a hold, now and before it was undone."""
 
-    is_excluded: bool = False
+    may_be: bool = False
+    was: bool = False
 
 
 @contextmanager
-def _undone(slots: SlotStore, ticket: HoldTicket) -> Iterator[_Placing]:
+def _undone(slots: SlotStore, ticket: HoldTicket, placing: _Placing) -> Iterator[None]:
     """Undo the hold, whatever ended the block but success or the slot's own refusal.
 
     Also after a time-out: the hold may have been placed without our learning of it.
     """
-    placing = _Placing()
+    placing.may_be = True
     try:
-        yield placing
-        placing.is_excluded = True
+        yield
+        placing.may_be = False
     finally:
-        if not placing.is_excluded:
+        placing.was = placing.may_be
+        if placing.may_be:
             with suppress(Unavailable):
                 slots.undo_hold(
                     ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id

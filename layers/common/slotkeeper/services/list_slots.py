@@ -6,17 +6,21 @@ from collections.abc import Callable
 
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.slot import Slot
+from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.clinic import DoctorStore
 from slotkeeper.ports.common import Clock, Together
 from slotkeeper.ports.pages import KeptPage, Page, Position, SlotPages, View
+from slotkeeper.ports.people import UserStore
 from slotkeeper.ports.slots import SlotFilter, SlotStore
 from slotkeeper.services.free_page import free_page
 from slotkeeper.services.kept import kept
+from slotkeeper.services.own_clinic import ensure_manages
 
 
 def list_slots(
     *,
     wanted: SlotFilter,
+    caller: Caller,
     asked: str,
     skip: int,
     limit: int,
@@ -25,6 +29,7 @@ def list_slots(
     to_text: Callable[[Page[Slot]], str],
     slots: SlotStore,
     doctors: DoctorStore,
+    users: UserStore,
     pages: SlotPages,
     clock: Clock,
     together: Together,
@@ -34,9 +39,12 @@ def list_slots(
     `asked` names everything that the answer's text depends on but the slots.
 
     Raises:
-        NotFound: no such doctor.
+        NotFound: no such doctor; of another clinic, for staff.
         Unavailable: MongoDB did not answer, and no such page was kept.
     """
+
+    if caller.role is Role.STAFF:
+        ensure_manages(caller, wanted.doctor_id, doctors=doctors, users=users)
 
     def make() -> KeptPage:
         now = clock.now()

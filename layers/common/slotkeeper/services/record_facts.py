@@ -92,6 +92,17 @@ def record_end(
     def forget() -> None:
         # The fact stands without Redis; what stays behind there lapses by itself.
         with suppress(Unavailable):
-            gate.forget(attempt_id=ended.attempt_id, slot_id=ended.slot_id, user_id=ended.user_id)
+            gate.forget(
+                attempt_id=ended.attempt_id,
+                slot_id=ended.slot_id,
+                user_id=ended.user_id,
+                changed=[decision.slot.id for decision in decisions],
+            )
 
-    together(lambda: record_decisions(*decisions, ledger=ledger), forget)
+    if ended.type == CONFIRM.event:
+        # The patient's place goes when their booking is there to be seen: at no time may neither
+        # tell that they have an appointment then.
+        record_decisions(*decisions, ledger=ledger)
+        forget()
+    else:
+        together(lambda: record_decisions(*decisions, ledger=ledger), forget)

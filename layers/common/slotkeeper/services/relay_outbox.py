@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
+from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.bookings import Ledger, Outbox
 from slotkeeper.ports.notifications import JobQueue
 from slotkeeper.ports.slots import SlotStore
-from slotkeeper.services.record_facts import record_facts
+from slotkeeper.services.record_facts import Recorded, record_facts
 
 BATCH = 100
 
@@ -36,7 +38,10 @@ def relay_outbox(
     Raises:
         Unavailable: MongoDB or SQS did not answer; what was not marked is sent again.
     """
-    recorded = record_facts(slots=slots, ledger=ledger)
+    recorded = Recorded([], refused=0)
+    with suppress(Unavailable):
+        # One slot that cannot be marked (a transaction left open) keeps no other's events back.
+        recorded = record_facts(slots=slots, ledger=ledger)
     sent = 0
     while has_time() and (events := outbox.claim(limit=BATCH)):
         taken = jobs.send_events(events)

@@ -117,8 +117,12 @@ def send_code(
     return CodeFate.SENT if was_sent else CodeFate.NOT_DUE
 
 
-def tell_event(event: DomainEvent, *, ledger: Ledger, users: UserStore, post: Post) -> bool:
+def tell_event(
+    event: DomainEvent, *, ledger: Ledger, users: UserStore, quota: CodeQuota, post: Post
+) -> bool:
     """Tell the patient of this event if it is one they are told of; whether it was sent.
+
+    An SMS counts among the day's codes, for it costs as much; where they are used up, by email.
 
     Raises:
         Unavailable: try again later.
@@ -132,10 +136,14 @@ def tell_event(event: DomainEvent, *, ledger: Ledger, users: UserStore, post: Po
     user = users.get(event.user_id)
     choices = [user.preferred_channel, Channel.SMS, Channel.EMAIL]
     channel = next((c for c in choices if c and user.address(c)), Channel.EMAIL)
-    subject, text = words
-    return post.send_once(
-        event.id, user, channel, subject, text.format(time=_local_time(booking, user))
-    )
+    subject, text = words[0], words[1].format(time=_local_time(booking, user))
+    if channel is Channel.EMAIL:
+        return post.send_once(event.id, user, channel, subject, text)
+    try:
+        permit = counted(quota, user, channel)
+        return post.send_once(event.id, user, channel, subject, text, permit=permit)
+    except RateLimited:
+        return post.send_once(f"{event.id}-email", user, Channel.EMAIL, subject, text)
 
 
 _MOVED = "booking.moved"

@@ -44,11 +44,11 @@ def update_doctor(
         doctor = catalogue.doctor(doctor_id)
         if doctor is None:
             raise NotFound
-        if doctor.changed_by == asked.request_key:
+        wanted = change(doctor)
+        if doctor.changed_by == asked.request_key and wanted == doctor:
             return doctor
         if expected is not None and doctor.version not in expected:
             raise PreconditionFailed
-        wanted = change(doctor)
         if wanted == doctor:
             return doctor
         wanted = replace(wanted, version=doctor.version + 1, changed_by=asked.request_key)

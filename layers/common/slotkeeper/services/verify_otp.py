@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from slotkeeper.domain.attempt import Attempt, booking_id, is_attempt_of
-from slotkeeper.domain.booking import Booking, booking_of
+from slotkeeper.domain.booking import ENDS, Booking, booking_of
 from slotkeeper.domain.errors import (
     AppointmentError,
     BookingNotConfirmed,
@@ -76,16 +76,24 @@ def verify_otp(
         if decision is None:
             return _recorded(attempt, ledger)
     elif hmac.compare_digest(_expected(record, tried, maker, policy), code):
-        decision = slots.confirm(
-            record.slot_id,
-            attempt_id=attempt.id,
-            user_id=attempt.user_id,
-            send_number=record.send_number,
-            booking_id=booking_id(attempt.id),
-            request_id=attempt.request_id,
-        )
+        try:
+            decision = slots.confirm(
+                record.slot_id,
+                attempt_id=attempt.id,
+                user_id=attempt.user_id,
+                send_number=record.send_number,
+                booking_id=booking_id(attempt.id),
+                request_id=attempt.request_id,
+            )
+        except NotFound:
+            # Free again, and removed by the clinic since.
+            return _recorded(attempt, ledger)
         hold = decision.slot.live_hold_of(attempt, decision.now)
         if hold is not None and hold.replaces is not None:
+            ends = [told for told in decision.facts if told.type in ENDS]
+            if ends:
+                # The slot's earlier booking must be seen to have ended before the next one begins.
+                ledger.record(bookings=[], facts=ends)
             decision, given_back = _swapped(attempt, record, hold.replaces, booked, ledger)
     else:
         decision, _ = together(

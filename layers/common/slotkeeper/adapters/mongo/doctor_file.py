@@ -79,7 +79,10 @@ class MongoDoctorFile:
 
     def _note(self, event: str, told: Document, asked: Asked, session: ClientSession) -> None:
         details = {name: value for name, value in told.items() if name in _NOTED}
-        entry = entry_document(event, told["_id"], asked, datetime.now(UTC), details)
+        id_ = asked.entry_id(event, told["_id"], details)
+        entry = entry_document(
+            id_, event, told["_id"], asked=asked, at=datetime.now(UTC), details=details
+        )
         self._audit.insert_one(entry, session=session)
 
     def _date_anew(self, doctor: Doctor, session: ClientSession) -> None:

@@ -181,11 +181,17 @@ def _event_fields(event: DomainEvent) -> Document:
 
 
 def entry_document(
-    event: str, doctor_id: str, asked: Asked, at: datetime, details: Mapping[str, Any]
+    id_: str,
+    event: str,
+    doctor_id: str,
+    *,
+    asked: Asked,
+    at: datetime,
+    details: Mapping[str, Any],
 ) -> Document:
     """What the audit log keeps of a clinic's request; one entry, however often it is repeated."""
     return {
-        "_id": asked.entry_id(event),
+        "_id": id_,
         "type": event,
         "aggregateId": doctor_id,
         "doctorId": doctor_id,

@@ -98,11 +98,16 @@ class MongoLedger:
             document = self._bookings.find_one({"_id": booking_id})
         return booking_of(document) if document else None
 
-    def bearing_on_hold(self, user_id: str, *, ids: Sequence[str]) -> Sequence[Booking]:
+    def bearing_on_hold(
+        self, user_id: str, *, ids: Sequence[str], around: datetime | None
+    ) -> Sequence[Booking]:
+        time = {"$gt": (around or datetime.now(UTC)) - MAX_SLOT}
+        if around is not None:
+            time["$lt"] = around + MAX_SLOT
         theirs = {
             "userId": user_id,
             "status": BookingStatus.CONFIRMED.value,
-            "startTime": {"$gt": datetime.now(UTC) - MAX_SLOT},
+            "startTime": time,
         }
         with call():
             found = self._bookings.find({"$or": [{"_id": {"$in": list(ids)}}, theirs]}).limit(100)

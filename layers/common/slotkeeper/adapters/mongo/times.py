@@ -62,7 +62,7 @@ class Times:
     def end_lapsed_holds(self, request_id: str) -> None:
         expiry = transition(EXPIRE, actor=SYSTEM, request_id=request_id)
         self._slots.update_many(
-            self._held("$lte"), guarded(HOLD_IS_OVER, expiry), session=self._session
+            self._lapsed(), guarded(HOLD_IS_OVER, expiry), session=self._session
         )
 
     def unrecorded(self) -> Sequence[tuple[Slot, DomainEvent]]:
@@ -83,7 +83,7 @@ class Times:
             self._slots.update_many(
                 free, [{"$set": blocking}], session=self._session
             ).modified_count
-            for free in (self._of(SlotStatus.ACTIVE), self._held("$lte"))
+            for free in (self._of(SlotStatus.ACTIVE), self._lapsed())
         )
 
     def unblock(self) -> int:
@@ -98,7 +98,7 @@ class Times:
         Raises:
             Unsettled: with a slot its facts would be lost.
         """
-        for unsettled in (self._unrecorded(), self._held("$lte")):
+        for unsettled in (self._unrecorded(), self._lapsed()):
             if self._slots.find_one(unsettled, {"_id": 1}, session=self._session) is not None:
                 raise Unsettled
         free = self._of(SlotStatus.ACTIVE, SlotStatus.BLOCKED)
@@ -110,15 +110,12 @@ class Times:
         return self._slots.delete_many(free, session=self._session).deleted_count, version
 
     def kept(self) -> list[Slot]:
-        """What is booked or held, by start."""
-        found = [
-            slot_of(row)
-            for theirs in (self._of(SlotStatus.BOOKED), self._held("$gt"))
-            for row in self._slots.find(
-                theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
-            )
-        ]
-        return sorted(found, key=lambda slot: (slot.start_time, slot.id))
+        """What is booked or held, by start; also a hold that ended since the rest was changed."""
+        theirs = self._of(SlotStatus.BOOKED, SlotStatus.RESERVED)
+        rows = self._slots.find(
+            theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
+        )
+        return sorted(map(slot_of, rows), key=lambda slot: (slot.start_time, slot.id))
 
     def _of(self, *statuses: SlotStatus) -> Document:
         # The status leads to the start in the index.
@@ -129,10 +126,10 @@ class Times:
             "endTime": {"$gt": self._period.start},
         }
 
-    def _held(self, operator: str) -> Document:
-        """Slots whose hold ends before now or now (`$lte`), or after it (`$gt`)."""
-        ends = {"$expr": {operator: ["$hold.expiresAt", "$$NOW"]}}
-        return {**self._of(SlotStatus.RESERVED), **ends}
+    def _lapsed(self) -> Document:
+        """Slots whose hold is over."""
+        is_over = {"$expr": {"$lte": ["$hold.expiresAt", "$$NOW"]}}
+        return {**self._of(SlotStatus.RESERVED), **is_over}
 
     def _unrecorded(self) -> Document:
         return {**self._of(SlotStatus.ACTIVE, SlotStatus.BLOCKED), **UNRECORDED}

@@ -53,7 +53,7 @@ class MongoTimetables:
         make: Callable[[Doctor, int], Sequence[Slot]],
     ) -> Filled:
         event = "schedule.created"
-        id_ = asked.entry_id(event)
+        id_ = asked.entry_id(event, doctor_id, details)
 
         def write(session: ClientSession) -> Filled:
             doctor = self._next_in_turn(doctor_id, session)
@@ -68,10 +68,7 @@ class MongoTimetables:
             told = {**details, "created": filled.created, "skipped": filled.skipped}
             schedule = {"_id": id_, "doctorId": doctor_id, "at": doctor["calendarAt"], **told}
             self._schedules.insert_one(schedule, session=session)
-            self._audit.insert_one(
-                entry_document(event, doctor["_id"], asked, doctor["calendarAt"], told),
-                session=session,
-            )
+            self._note(id_, event, doctor, told, asked=asked, session=session)
             return filled
 
         with call(TRANSACTION_SECONDS):
@@ -88,7 +85,7 @@ class MongoTimetables:
     def change(
         self, doctor_id: str, period: Period, change: TimeChange, asked: Asked
     ) -> TimeChanged | None:
-        id_ = asked.entry_id(change.event)
+        id_ = asked.entry_id(change.event, doctor_id, period)
 
         def write(session: ClientSession) -> TimeChanged:
             doctor = self._next_in_turn(doctor_id, session)
@@ -99,10 +96,7 @@ class MongoTimetables:
             else:
                 changed = self._made(change, times, doctor_id, asked, session)
                 told = {"from": period.start, "to": period.end, "changed": changed}
-                self._audit.insert_one(
-                    entry_document(change.event, doctor["_id"], asked, doctor["calendarAt"], told),
-                    session=session,
-                )
+                self._note(id_, change.event, doctor, told, asked=asked, session=session)
             return TimeChanged(changed=changed, kept=times.kept())
 
         try:
@@ -110,6 +104,20 @@ class MongoTimetables:
                 return in_transaction(self._client, write)
         except Unsettled:
             return None
+
+    def _note(
+        self,
+        id_: str,
+        event: str,
+        doctor: Document,
+        details: Mapping[str, Any],
+        *,
+        asked: Asked,
+        session: ClientSession,
+    ) -> None:
+        at = doctor["calendarAt"]
+        entry = entry_document(id_, event, doctor["_id"], asked=asked, at=at, details=details)
+        self._audit.insert_one(entry, session=session)
 
     def _next_in_turn(self, doctor_id: str, session: ClientSession) -> Document:
         """The doctor, written: no other change of the calendar can be under way."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -81,7 +82,9 @@ class RedisGate:
             ),
         )
 
-    def withdraw(self, ticket: HoldTicket, admission: Admission) -> None:
+    def withdraw(
+        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+    ) -> None:
         is_other = admission.answer is not None or admission.is_reused
         if admission.busy_for_ms is not None:
             # The request under way may have begun a moment ago: place and seed are its own.
@@ -91,8 +94,7 @@ class RedisGate:
             commands = self._returned(ticket, admission)
         else:
             commands = [*self._returned(ticket, admission), self._abandon(ticket)]
-            if admission.took_lock:
-                # A hold may have been placed and undone, and pages made meanwhile.
+            if was_placed:
                 commands.append(self._forget_pages(ticket.slot_id))
         if commands:
             one_trip(self._redis, *commands)
@@ -117,13 +119,16 @@ class RedisGate:
             keep += self._returned(ticket, admission)
         one_trip(self._redis, *keep)
 
-    def forget(self, *, attempt_id: str, slot_id: str, user_id: str) -> None:
+    def forget(
+        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+    ) -> None:
+        by_doctor = {doctor_of(changed_id): changed_id for changed_id in (slot_id, *changed)}
         one_trip(
             self._redis,
             self._release(slot_id, attempt_id),
             self._drop_code(user_id, attempt_id),
             self._leave_place(user_id, slot_id, attempt_id),
-            self._forget_pages(slot_id),
+            *(self._forget_pages(one) for one in by_doctor.values()),
         )
 
     def _returned(self, ticket: HoldTicket, admission: Admission) -> list[Command]:
