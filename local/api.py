@@ -58,8 +58,8 @@ class Patient:
     token: str
     phone: str
 
-    def free_slots(self, doctor: str, limit: int = 20) -> list[dict[str, Any]]:
-        url = f"{self.api_url}/doctors/{doctor}/slots?limit={limit}"
+    def free_slots(self, doctor: str, limit: int = 20, page: int = 1) -> list[dict[str, Any]]:
+        url = f"{self.api_url}/doctors/{doctor}/slots?limit={limit}&page={page}"
         items: list[dict[str, Any]] = call("GET", url, token=self.token).json["items"]
         return items
 

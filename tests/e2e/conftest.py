@@ -50,7 +50,8 @@ def next_slot(new_patient: NewPatient, stack: dict[str, Any]) -> NextSlot:
     free = [
         slot["id"]
         for doctor in stack["doctors"][1:]
-        for slot in new_patient().free_slots(doctor, limit=100)
+        for page in range(1, 5)
+        for slot in new_patient().free_slots(doctor, limit=100, page=page)
     ]
     taken = itertools.cycle(free)
     return lambda: next(taken)

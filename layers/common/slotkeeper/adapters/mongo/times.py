@@ -109,13 +109,19 @@ class Times:
         version = max((found["version"] for found in newest), default=0)
         return self._slots.delete_many(free, session=self._session).deleted_count, version
 
-    def kept(self) -> list[Slot]:
-        """What is booked or held, by start; also a hold that ended since the rest was changed."""
-        theirs = self._of(SlotStatus.BOOKED, SlotStatus.RESERVED)
-        rows = self._slots.find(
-            theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
-        )
-        return sorted(map(slot_of, rows), key=lambda slot: (slot.start_time, slot.id))
+    def kept(self, *, lapsed_too: bool) -> list[Slot]:
+        """What is booked or held, by start; `lapsed_too` also where the hold is over."""
+        held = self._of(SlotStatus.RESERVED)
+        if not lapsed_too:
+            held["$expr"] = {"$gt": ["$hold.expiresAt", "$$NOW"]}
+        found = [
+            slot_of(row)
+            for theirs in (self._of(SlotStatus.BOOKED), held)
+            for row in self._slots.find(
+                theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
+            )
+        ]
+        return sorted(found, key=lambda slot: (slot.start_time, slot.id))
 
     def _of(self, *statuses: SlotStatus) -> Document:
         # The status leads to the start in the index.

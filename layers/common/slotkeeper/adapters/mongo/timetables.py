@@ -97,7 +97,10 @@ class MongoTimetables:
                 changed = self._made(change, times, doctor_id, asked, session)
                 told = {"from": period.start, "to": period.end, "changed": changed}
                 self._note(id_, change.event, doctor, told, asked=asked, session=session)
-            return TimeChanged(changed=changed, kept=times.kept())
+            # Whose hold ended since the others were changed is not free of anybody yet; where slots
+            # are freed, it is free to the next patient and needs nothing.
+            lapsed_too = change is not TimeChange.ACTIVE
+            return TimeChanged(changed=changed, kept=times.kept(lapsed_too=lapsed_too))
 
         try:
             with call(TRANSACTION_SECONDS):
