@@ -108,6 +108,8 @@ def stop(pid_file: Path, seconds: float = 10.0) -> bool:
                 os.kill(pid, signal.SIGKILL)
             _reap(pid)
             time.sleep(0.02)
+    for ours in _ours:
+        _reap(ours)
     pid_file.unlink(missing_ok=True)
     return pid is not None
 
