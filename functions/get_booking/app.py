@@ -60,6 +60,7 @@ def get_calendar_file(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
         caller=call.caller,
         ledger=bootstrap.ledger(),
         doctors=bootstrap.doctors(),
+        catalogue=bootstrap.catalogue(),
         users=bootstrap.users(),
         calendars=bootstrap.calendars(),
     )

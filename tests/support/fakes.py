@@ -832,20 +832,6 @@ class FakeDoctors(Fake):
         super().__init__()
         self.clinics = clinics or {}
 
-    def get(self, doctor_id: str) -> Doctor | None:
-        with self._called("get"):
-            if doctor_id not in self.clinics:
-                return None
-            return Doctor(
-                id=doctor_id,
-                clinic_id=self.clinics[doctor_id],
-                name="Dr. Ada Example",
-                specialty="cardiology",
-                time_zone="Europe/Berlin",
-                consultation_fee=None,
-                version=1,
-            )
-
     def exists(self, doctor_id: str) -> bool:
         with self._called("exists"):
             return doctor_id in self.clinics

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
 from pathlib import Path
 
 from slotkeeper.entrypoints.http import App
@@ -16,9 +15,3 @@ def operations_of(folder: str) -> list[Operation]:
     """The operations of one function; none for those that HTTP does not trigger."""
     app = getattr(importlib.import_module(f"functions.{folder}.app"), "app", None)
     return app.operations if isinstance(app, App) else []
-
-
-def all_operations() -> Mapping[str, Operation]:
-    """Every operation by its name."""
-    folders = sorted(path.parent.name for path in FUNCTIONS.glob("*/app.py"))
-    return {op.name: op for folder in folders for op in operations_of(folder)}

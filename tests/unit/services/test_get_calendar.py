@@ -3,10 +3,20 @@ from __future__ import annotations
 import pytest
 
 from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.services.get_calendar import get_calendar
-from tests.support.fakes import ALICE, BOB, DOCTOR, FakeDoctors, FakeLedger, FakeUsers, a_booking
+from tests.support.fakes import (
+    ALICE,
+    BOB,
+    DOCTOR,
+    FakeCatalogue,
+    FakeDoctors,
+    FakeLedger,
+    FakeUsers,
+    a_booking,
+)
 
 
 class PlainCalendars:
@@ -14,12 +24,24 @@ class PlainCalendars:
         return f"{booking.id} {doctor_name}"
 
 
-def get(user: str, *, doctors: FakeDoctors | None = None) -> tuple[Booking, str]:
+ADA = Doctor(
+    id=DOCTOR,
+    clinic_id="clinic_1",
+    name="Dr. Ada Example",
+    specialty="cardiology",
+    time_zone="Europe/Berlin",
+    consultation_fee=None,
+    version=1,
+)
+
+
+def get(user: str, *, catalogue: FakeCatalogue | None = None) -> tuple[Booking, str]:
     return get_calendar(
         booking_id="bk_1",
         caller=Caller(user_id=user, role=Role.PATIENT),
         ledger=FakeLedger(a_booking()),
-        doctors=doctors or FakeDoctors({DOCTOR: "clinic_1"}),
+        doctors=FakeDoctors({DOCTOR: "clinic_1"}),
+        catalogue=catalogue or FakeCatalogue(ADA),
         users=FakeUsers(),
         calendars=PlainCalendars(),
     )
@@ -33,21 +55,21 @@ def test_a_patient_gets_their_own_booking_with_the_doctors_name() -> None:
 
 
 def test_another_patients_booking_is_not_found_and_its_doctor_not_asked_for() -> None:
-    doctors = FakeDoctors({DOCTOR: "clinic_1"})
+    catalogue = FakeCatalogue(ADA)
 
     with pytest.raises(NotFound):
-        get(BOB, doctors=doctors)
+        get(BOB, catalogue=catalogue)
 
-    assert doctors.calls == []
+    assert catalogue.calls == []
 
 
 def test_a_doctor_who_is_no_more_has_no_name() -> None:
-    assert get(ALICE, doctors=FakeDoctors())[1] == "bk_1 None"
+    assert get(ALICE, catalogue=FakeCatalogue())[1] == "bk_1 None"
 
 
 def test_doctors_down_is_unavailable() -> None:
-    doctors = FakeDoctors({DOCTOR: "clinic_1"})
-    doctors.down = {"get"}
+    catalogue = FakeCatalogue(ADA)
+    catalogue.down = {"doctor"}
 
     with pytest.raises(Unavailable):
-        get(ALICE, doctors=doctors)
+        get(ALICE, catalogue=catalogue)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.user import Caller
 from slotkeeper.ports.bookings import Calendars, Ledger
-from slotkeeper.ports.clinic import DoctorStore
+from slotkeeper.ports.clinic import Catalogue, DoctorStore
 from slotkeeper.ports.people import UserStore
 from slotkeeper.services.get_booking import get_booking
 
@@ -16,6 +16,7 @@ def get_calendar(
     caller: Caller,
     ledger: Ledger,
     doctors: DoctorStore,
+    catalogue: Catalogue,
     users: UserStore,
     calendars: Calendars,
 ) -> tuple[Booking, str]:
@@ -27,5 +28,5 @@ def get_calendar(
     booking = get_booking(
         booking_id=booking_id, caller=caller, ledger=ledger, doctors=doctors, users=users
     )
-    doctor = doctors.get(booking.doctor_id)
+    doctor = catalogue.doctor(booking.doctor_id)
     return booking, calendars.file_of(booking, doctor_name=doctor.name if doctor else None)

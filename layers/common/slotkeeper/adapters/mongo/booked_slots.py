@@ -7,8 +7,6 @@ from datetime import timedelta
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
-from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
 from slotkeeper.adapters.mongo.change import (
     NEXT_VERSION,
@@ -29,6 +27,7 @@ from slotkeeper.adapters.mongo.documents import (
     booking_change,
     booking_document,
 )
+from slotkeeper.adapters.mongo.transaction import in_transaction
 from slotkeeper.domain.booking import (
     RESCHEDULE,
     Booking,
@@ -142,12 +141,8 @@ class MongoBookedSlots:
             return Swap(new=new, old=given_back)
 
         try:
-            with call(), self._client.start_session() as session:
-                return session.with_transaction(
-                    both,
-                    read_concern=ReadConcern("snapshot"),
-                    write_concern=WriteConcern("majority"),
-                )
+            with call():
+                return in_transaction(self._client, both)
         except _OldStays as stays:
             return Swap(new=None, old=stays.decision)
 

@@ -18,8 +18,8 @@ from pymongo.collection import Collection
 
 from slotkeeper.adapters.mongo.documents import Document, pending_event_of, slot_of
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.slot import CONFIRM, SlotStatus, Transition, doctor_of
+from slotkeeper.domain.events import SYSTEM, DomainEvent
+from slotkeeper.domain.slot import CONFIRM, EXPIRE, SlotStatus, Transition, doctor_of
 from slotkeeper.ports.slots import SlotDecision
 
 Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
@@ -32,6 +32,7 @@ SHOWN = {
 }
 IS_RESERVED = {"$eq": ["$status", SlotStatus.RESERVED]}
 HOLD_IS_OVER = {"$and": [IS_RESERVED, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
+IS_FREE = {"$or": [{"$eq": ["$status", SlotStatus.ACTIVE]}, HOLD_IS_OVER]}
 NEXT_VERSION = {"$add": ["$version", 1]}
 
 
@@ -105,10 +106,16 @@ def hold_fact(how: Transition, *, actor: str, request_id: str) -> dict[str, Expr
     }
 
 
-def with_fact(fact: Mapping[str, Expression]) -> Expression:
-    """The slot's facts and one more, of the version that the change makes."""
+def with_fact(fact: Mapping[str, Expression], *, to: Expression = "$pendingEvents") -> Expression:
+    """The slot's facts and one more, of the version that the change makes unless it names one."""
     told = {"version": NEXT_VERSION, "at": "$$NOW", **fact}
-    return {"$concatArrays": [{"$ifNull": ["$pendingEvents", []]}, [told]]}
+    return {"$concatArrays": [{"$ifNull": [to, []]}, [told]]}
+
+
+def with_lapse(request_id: str) -> Expression:
+    """The slot's facts, with the end of its hold where that is over."""
+    lapsed = with_fact(hold_fact(EXPIRE, actor=SYSTEM, request_id=request_id))
+    return {"$cond": [HOLD_IS_OVER, lapsed, "$pendingEvents"]}
 
 
 def decision_of(document: Document, *, made: bool) -> SlotDecision:
@@ -118,8 +125,8 @@ def decision_of(document: Document, *, made: bool) -> SlotDecision:
     )
 
 
-def decided(document: Document, event: str, request_id: str, **of: str) -> SlotDecision:
-    """The decision about the attempt or booking that `of` names, by the fact that tells it."""
+def decided(document: Document, event: str, request_id: str, /, **of: str) -> SlotDecision:
+    """The decision by the fact that tells `event` of the attempt, booking or request in `of`."""
     told = facts_of(document)
     found = next(
         (

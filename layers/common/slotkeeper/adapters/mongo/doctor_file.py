@@ -68,7 +68,7 @@ class MongoDoctorFile:
             before = self._doctors.find_one_and_update(key, {"$set": fields}, session=session)
             if before is None:
                 return False
-            if before["timeZone"] != doctor.time_zone:
+            if before.get("timeZone") != doctor.time_zone:
                 self._date_anew(doctor, session)
             new = {name: value for name, value in fields.items() if before.get(name) != value}
             self._note("doctor.changed", {"_id": doctor.id, **new}, asked, session)

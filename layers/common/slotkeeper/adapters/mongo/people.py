@@ -16,12 +16,10 @@ from slotkeeper.adapters.mongo.documents import (
     TODAY,
     USERS,
     Document,
-    doctor_of,
     user_document,
     user_of,
     user_quota_id,
 )
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.user import User
 from slotkeeper.ports.people import CodesToday
 
@@ -99,11 +97,6 @@ class MongoDoctors:
     def __init__(self, database: Database[Document]):
         self._doctors = database[DOCTORS]
 
-    def get(self, doctor_id: str) -> Doctor | None:
-        with call():
-            found = self._doctors.find_one({"_id": doctor_id})
-        return doctor_of(found) if found else None
-
     def exists(self, doctor_id: str) -> bool:
         with call():
             return self._doctors.find_one({"_id": doctor_id}, {"_id": 1}) is not None
@@ -111,4 +104,4 @@ class MongoDoctors:
     def clinic_of(self, doctor_id: str) -> str | None:
         with call():
             doctor = self._doctors.find_one({"_id": doctor_id}, {"clinicId": 1})
-        return doctor["clinicId"] if doctor else None
+        return doctor.get("clinicId") if doctor else None

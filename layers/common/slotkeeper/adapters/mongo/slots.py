@@ -11,6 +11,7 @@ from pymongo.database import Database
 
 from slotkeeper.adapters.mongo.change import (
     HOLD_IS_OVER,
+    IS_FREE,
     LISTED,
     NEXT_VERSION,
     SHOWN,
@@ -23,12 +24,11 @@ from slotkeeper.adapters.mongo.change import (
     decision_of,
     from_now,
     guarded,
-    hold_fact,
     is_live_hold_of,
     key_of,
     literal,
     transition,
-    with_fact,
+    with_lapse,
 )
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import SLOTS, Document, pending_event_of, slot_of
@@ -70,13 +70,6 @@ class MongoSlots:
         request_id: str,
         replaces: str | None = None,
     ) -> SlotDecision:
-        is_free = {
-            "$and": [
-                {"$or": [{"$eq": ["$status", SlotStatus.ACTIVE]}, HOLD_IS_OVER]},
-                {"$gt": ["$startTime", "$$NOW"]},
-            ]
-        }
-        lapsed = with_fact(hold_fact(EXPIRE, actor=SYSTEM, request_id=request_id))
         hold = {
             "attemptId": literal(attempt_id),
             "userId": literal(user_id),
@@ -95,9 +88,9 @@ class MongoSlots:
         }
         document = self._change(
             slot_id,
-            is_free,
+            all_of(IS_FREE, {"$gt": ["$startTime", "$$NOW"]}),
             {
-                "pendingEvents": {"$cond": [HOLD_IS_OVER, lapsed, "$pendingEvents"]},
+                "pendingEvents": with_lapse(request_id),
                 "status": SlotStatus.RESERVED,
                 "version": NEXT_VERSION,
                 "hold": hold,

@@ -14,9 +14,8 @@ from slotkeeper.adapters.mongo.change import (
     SHOWN,
     facts_of,
     guarded,
-    hold_fact,
     transition,
-    with_fact,
+    with_lapse,
 )
 from slotkeeper.adapters.mongo.documents import Document, slot_of
 from slotkeeper.adapters.mongo.slots import UNRECORDED
@@ -72,9 +71,8 @@ class Times:
 
     def block(self, request_id: str) -> int:
         """Block what is free; how many."""
-        lapsed = with_fact(hold_fact(EXPIRE, actor=SYSTEM, request_id=request_id))
         blocking = {
-            "pendingEvents": {"$cond": [HOLD_IS_OVER, lapsed, "$pendingEvents"]},
+            "pendingEvents": with_lapse(request_id),
             "status": SlotStatus.BLOCKED,
             "version": NEXT_VERSION,
             "hold": "$$REMOVE",

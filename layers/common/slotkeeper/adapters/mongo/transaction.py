@@ -1,4 +1,4 @@
-"""Transactions that take longer than a patient's request: a clinic changes many slots at once."""
+"""Transactions, for what one document cannot decide alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pymongo.write_concern import WriteConcern
 from slotkeeper.adapters.mongo.documents import Document
 
 TRANSACTION_SECONDS = 25.0
-"""Less than the function has (template.yaml), more than the most slots take."""
+"""For a clinic that changes many slots at once: less than its function has (template.yaml), more
+than the most slots take."""
 
 Result = TypeVar("Result")
 
