@@ -28,9 +28,9 @@ def arrival_of(event: Mapping[str, Any]) -> Arrival:
 def policy_for(event: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     """Let the request through to its function, with who sends it or why nobody does.
 
-    The function refuses (`Incoming.caller`), because only there can every environment answer a problem
-    document (ADR 0003). The policy covers the stage: one for a single route would be wrong for the
-    next route wherever a gateway caches it.
+    The function refuses (`Incoming.caller`), because only there can every environment answer a
+    problem document (ADR 0003). The policy covers the stage: one for a single route would be wrong
+    for the next route wherever a gateway caches it.
     """
     api, stage = str(event["methodArn"]).split("/")[:2]
     caller = verdict.caller
