@@ -1,0 +1,153 @@
+"""How the checker reads MongoDB: page by page in the order of `_id`, and a few by their keys.
+
+The primary is asked, with read concern majority: only it knows the newest, and what it answers
+cannot be rolled back. A secondary would lag by a different time with every page, and each lag would
+look like a violation to be looked at again. Nothing here can write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import pymongo
+from bson.codec_options import CodecOptions, DatetimeConversion
+from pymongo import ReadPreference
+from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
+from pymongo.database import Database
+from pymongo.errors import OperationFailure
+from pymongo.read_concern import ReadConcern
+
+from ops.check.batches import batches
+from slotkeeper.adapters.mongo.documents import Document
+
+PAGE = 1_000
+PAGE_SECONDS = 30.0
+"""For one page: long enough to sit out an election."""
+_NOT_TO_BE_HAD = {239, 246}  # SnapshotTooOld, SnapshotUnavailable: of a moment ago, try a newer one
+_TRIES = 5
+
+Progress = Callable[[str, int], None]
+Wanted = TypeVar("Wanted")
+Result = TypeVar("Result")
+
+
+class Reader:
+    """Documents of one database, decoded whatever they hold."""
+
+    def __init__(
+        self,
+        database: Database[Document],
+        progress: Progress | None = None,
+        session: ClientSession | None = None,
+    ):
+        self._database: Database[Document] = database.with_options(
+            codec_options=CodecOptions(
+                tz_aware=True,
+                # What Python cannot hold must not stop the check.
+                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+                unicode_decode_error_handler="replace",
+            ),
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+        )
+        self._progress = progress or (lambda _collection, _count: None)
+        self._session = session
+
+    def pages(self, collection: str) -> Iterator[list[Document]]:
+        """All documents, in the order of their ids, whatever type those are of.
+
+        Each page is a query of its own that begins where the last one ended: no cursor stays open,
+        so an election in between costs nothing.
+        """
+        last: list[Any] = []  # Any: an id is what BSON holds
+        while True:
+            cursor = self._of(collection).find(session=self._session, batch_size=PAGE + 2)
+            cursor = cursor.hint([("_id", 1)]).sort("_id", 1).limit(PAGE + 1)
+            if last:
+                # Bounds of the index itself: a comparison would stop at the next type of id.
+                cursor = cursor.min([("_id", last[0])])
+            with pymongo.timeout(PAGE_SECONDS):
+                page = list(cursor)
+            if last and page and page[0]["_id"] == last[0]:
+                page = page[1:]
+            if not page:
+                return
+            self._progress(collection, len(page))
+            last = [page[-1]["_id"]]
+            yield page
+
+    def documents(self, collection: str) -> Iterator[Document]:
+        for page in self.pages(collection):
+            yield from page
+
+    def among(
+        self,
+        collection: str,
+        field: str,
+        values: Iterable[object],
+        *,
+        where: Mapping[str, Any] | None = None,  # Any: BSON
+        only: Sequence[str] = (),
+        index: str | None = None,
+    ) -> Iterator[Document]:
+        """Documents whose `field` is one of the values, which an index knows; `only` these fields.
+
+        With `index`, by no other: without it, each call would read the whole collection.
+        """
+        projection = {**dict.fromkeys(only, 1), "_id": 0} if only else None
+        for some in batches(values, PAGE):
+            query = {field: {"$in": some}, **(where or {})}
+            yield from self._found(collection, query, projection, index)
+
+    def beginning_with(self, collection: str, beginnings: Iterable[str]) -> Iterator[Document]:
+        """Documents whose id begins so, and ends in a dash and something."""
+        # The dot is the character after the dash.
+        ranges = [{"_id": {"$gt": f"{one}-", "$lt": f"{one}."}} for one in beginnings]
+        if ranges:
+            yield from self._found(collection, {"$or": ranges})
+
+    def count(self, what: str, number: int) -> None:
+        """Tell the progress that so many were read."""
+        self._progress(what, number)
+
+    def now(self) -> datetime:
+        """By the server's clock, which is what `$$NOW` tells too."""
+        with pymongo.timeout(PAGE_SECONDS):
+            hello = self._database.command("hello", codec_options=self._database.codec_options)
+        told = hello["localTime"]
+        assert isinstance(told, datetime)
+        return told
+
+    def index_names(self, collection: str) -> set[str]:
+        with pymongo.timeout(PAGE_SECONDS):
+            return set(self._of(collection).index_information())
+
+    def at_once(self, read: Callable[[Reader, Wanted], Result], wanted: Wanted) -> Result:
+        """What `read` finds at one instant of the database, however many queries it takes."""
+        for attempt in range(_TRIES):
+            with self._database.client.start_session(snapshot=True) as session:
+                try:
+                    return read(Reader(self._database, self._progress, session), wanted)
+                except OperationFailure as error:
+                    if error.code not in _NOT_TO_BE_HAD or attempt == _TRIES - 1:
+                        raise
+        raise AssertionError  # the last attempt returned or raised
+
+    def _found(
+        self,
+        collection: str,
+        query: Mapping[str, Any],
+        projection: Mapping[str, Any] | None = None,
+        index: str | None = None,
+    ) -> list[Document]:
+        with pymongo.timeout(PAGE_SECONDS):
+            cursor = self._of(collection).find(query, projection, session=self._session)
+            found = list((cursor.hint(index) if index else cursor).batch_size(PAGE))
+        self._progress(collection, len(found))
+        return found
+
+    def _of(self, collection: str) -> Collection[Document]:
+        return self._database[collection]
