@@ -8,7 +8,7 @@ import shutil
 import sys
 from typing import Any
 
-from local.config import TOOLS, Config, from_environment
+from local.config import TOOLS, Config, as_running, from_environment
 from local.progress import LocalError, say
 
 
@@ -45,7 +45,7 @@ def main() -> int:
 def _run(arguments: argparse.Namespace, config: Config) -> int:
     if arguments.command in {"token", "tokens", "inbox", "logs", "demo"}:
         _require_running(config)
-        return _use(arguments, config)
+        return _use(arguments, as_running(config))
     return _manage(arguments, config)
 
 

@@ -1,12 +1,17 @@
-"""The settings of a local system: where it keeps its state, and on which ports it listens."""
+"""The settings of a local system: what it is made of, where it keeps its state, which ports."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal, get_args
+
+from local.progress import LocalError
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".local"
@@ -23,6 +28,17 @@ EMAIL_FROM = "no-reply@slotkeeper.example"
 ENVIRONMENT = "local"
 STACK = "slotkeeper-local"
 
+Topology = Literal["single", "ha", "cluster"]
+"""One server of each kind; a replica set and Sentinel; a replica set and a Cluster."""
+TOPOLOGIES: tuple[Topology, ...] = get_args(Topology)
+SENTINEL_MASTER = "slotkeeper"
+_MONGODS = 3
+_VALKEYS: dict[Topology, int] = {"single": 1, "ha": 2, "cluster": 6}
+_SENTINELS = 3
+_BUS_AFTER = 10
+"""Cluster nodes speak among themselves on ports this far behind those for clients."""
+_SENTINELS_AFTER = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -35,6 +51,50 @@ class Config:
     rules: dict[str, str]
     """Template parameters of the booking rules: shorter here than in production."""
     mongo_test_commands: bool
+    topology: Topology = "single"
+    announced: Mapping[str, int] = field(default_factory=dict)
+    """By a node's name, the port others and clients find it on where that is not its own (a proxy
+    stands before it)."""
+
+    @property
+    def home(self) -> Path:
+        """Where the stores keep their data: each topology has its own."""
+        return self.state if self.topology == "single" else self.state / self.topology
+
+    @property
+    def mongo_ports(self) -> dict[str, int]:
+        """The mongods by name, and where each listens."""
+        if self.topology == "single":
+            return {"mongod": self.mongo_port}
+        return {f"mongod-{i}": self.mongo_port + i for i in range(_MONGODS)}
+
+    @property
+    def valkey_ports(self) -> dict[str, int]:
+        if self.topology == "single":
+            return {"valkey": self.redis_port}
+        return {f"valkey-{i}": self.redis_port + i for i in range(_VALKEYS[self.topology])}
+
+    @property
+    def sentinel_ports(self) -> dict[str, int]:
+        if self.topology != "ha":
+            return {}
+        first = self.redis_port + _SENTINELS_AFTER
+        return {f"sentinel-{i}": first + i for i in range(_SENTINELS)}
+
+    @property
+    def ports(self) -> list[int]:
+        """All that the topology takes."""
+        stores = {**self.mongo_ports, **self.valkey_ports, **self.sentinel_ports}
+        buses = [bus_port(port) for port in self.valkey_ports.values()]
+        return [self.api_port, *stores.values(), *(buses if self.topology == "cluster" else [])]
+
+    def of(self, topology: Topology) -> Config:
+        return replace(self, topology=topology)
+
+    def address(self, name: str) -> str:
+        """host:port under which the others and clients know the node."""
+        own = {**self.mongo_ports, **self.valkey_ports, **self.sentinel_ports}[name]
+        return f"{HOST}:{self.announced.get(name, own)}"
 
     @property
     def aws_endpoint(self) -> str:
@@ -42,11 +102,18 @@ class Config:
 
     @property
     def mongo_uri(self) -> str:
-        return f"mongodb://{HOST}:{self.mongo_port}/slotkeeper?replicaSet=rs0"
+        members = ",".join(self.address(name) for name in self.mongo_ports)
+        return f"mongodb://{members}/slotkeeper?replicaSet=rs0"
+
+    @property
+    def redis_mode(self) -> str:
+        """`REDIS_MODE` of the functions."""
+        return "sentinel" if self.topology == "ha" else self.topology
 
     @property
     def redis_url(self) -> str:
-        return f"redis://{HOST}:{self.redis_port}/0"
+        asked = self.sentinel_ports or self.valkey_ports
+        return f"redis://{','.join(self.address(name) for name in asked)}/0"
 
     @property
     def runtime(self) -> str:
@@ -71,9 +138,21 @@ _RULES = {
 }
 
 
+def bus_port(port: int) -> int:
+    """Where the Cluster node that clients find on `port` listens to the other nodes."""
+    return port + _BUS_AFTER
+
+
 def from_environment() -> Config:
-    """Ports by API_PORT, MONGO_PORT, REDIS_PORT, state by SLOTKEEPER_STATE, rules by name."""
+    """Ports by API_PORT, MONGO_PORT, REDIS_PORT, state by SLOTKEEPER_STATE, rules by name.
+
+    Raises:
+        LocalError: TOPOLOGY is none that there is.
+    """
     env = os.environ
+    topology = env.get("TOPOLOGY") or "single"
+    if topology not in TOPOLOGIES:
+        raise LocalError(f"TOPOLOGY is one of {', '.join(TOPOLOGIES)}; not {topology!r}")
     rules = {name: env.get(_variable(name), value) for name, value in _RULES.items()}
     return Config(
         state=Path(env.get("SLOTKEEPER_STATE") or TOOLS).resolve(),
@@ -82,7 +161,17 @@ def from_environment() -> Config:
         redis_port=int(env.get("REDIS_PORT", "6479")),
         rules=rules,
         mongo_test_commands=env.get("MONGO_TEST_COMMANDS") == "1",
+        topology=topology,
     )
+
+
+def as_running(config: Config) -> Config:
+    """The same system as it was brought up last: its topology is remembered in `stack.json`."""
+    try:
+        known = json.loads((config.state / "stack.json").read_text())
+    except (OSError, ValueError):
+        return config
+    return config.of(known.get("topology", "single"))
 
 
 def _variable(parameter: str) -> str:

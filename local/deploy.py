@@ -13,7 +13,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local import aws
-from local.config import ADMIN, EMAIL_FROM, ENVIRONMENT, ROOT, STACK, TOOLS, Config
+from local.config import ADMIN, EMAIL_FROM, ENVIRONMENT, ROOT, SENTINEL_MASTER, STACK, TOOLS, Config
 from local.identity import Identity
 from local.progress import LocalError, say
 
@@ -87,6 +87,8 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         "PyRuntime": config.runtime,
         "MongoUri": config.mongo_uri,
         "RedisUrl": config.redis_url,
+        "RedisMode": config.redis_mode,
+        "RedisSentinelMaster": SENTINEL_MASTER,
         "JwtIssuer": identity.issuer,
         "JwtAudience": identity.client_id,
         "JwksUrl": identity.jwks_url,

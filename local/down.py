@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
 from local import servers
-from local.config import Config
+from local.config import TOPOLOGIES, Config, Topology
 from local.processes import stop
 from local.progress import say
 
 
 def down(config: Config) -> None:
-    """Stop the servers of this state, by pid, the one that writes to the others first."""
-    for server in (servers.emulator(config), servers.valkey(config), servers.mongod(config)):
-        if stop(server.pid_file):
-            say(f"stopped {server.name}")
+    """Stop the servers of this state, by pid, whatever their topology.
+
+    The one that writes to the others is the first.
+    """
+    if stop(servers.emulator(config).pid_file):
+        say("stopped emulator")
+    stop_stores(config, TOPOLOGIES)
+
+
+def stop_stores(config: Config, topologies: Collection[Topology]) -> None:
+    for topology in topologies:
+        for pid_file in _pid_files(config.of(topology).home):
+            if stop(pid_file):
+                say(f"stopped {pid_file.stem}")
+
+
+def _pid_files(home: Path) -> Iterator[Path]:
+    """Sentinels before who they watch, Valkeys before the mongods."""
+    for kind in ("sentinel", "valkey", "mongod"):
+        yield from sorted(home.glob(f"{kind}*/{kind}*.pid"))

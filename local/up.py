@@ -16,7 +16,17 @@ from typing import Any
 from pymongo import MongoClient
 
 from local import clinic, deploy, emulator_process, identity, servers
-from local.config import ENVIRONMENT, HOST, REGION, ROOT, STACK, Config
+from local.config import (
+    ENVIRONMENT,
+    HOST,
+    REGION,
+    ROOT,
+    SENTINEL_MASTER,
+    STACK,
+    TOPOLOGIES,
+    Config,
+)
+from local.down import stop_stores
 from local.processes import Server, stop
 from local.progress import LocalError, say
 from slotkeeper.adapters.mongo.indexes import create_indexes
@@ -72,7 +82,9 @@ A doctor's free slots:
 
 
 def _up(config: Config, started: list[Server]) -> dict[str, Any]:
-    all_servers = [servers.mongod(config), servers.valkey(config), servers.emulator(config)]
+    # Another topology's data stays where it is; its servers have the ports.
+    stop_stores(config, [other for other in TOPOLOGIES if other != config.topology])
+    all_servers = [*servers.stores(config), servers.emulator(config)]
     started.extend(server for server in all_servers if server.start())
     with ThreadPoolExecutor() as pool:
         built = pool.submit(deploy.build, config)
@@ -115,6 +127,9 @@ def _stack(config: Config, provider: identity.Identity, outputs: dict[str, str])
         "region": REGION,
         "mongo_uri": config.mongo_uri,
         "redis_url": config.redis_url,
+        "redis_mode": config.redis_mode,
+        "redis_sentinel_master": SENTINEL_MASTER,
+        "topology": config.topology,
         "environment": ENVIRONMENT,
         "stack_name": STACK,
         "runtime": config.runtime,

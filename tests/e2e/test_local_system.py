@@ -102,7 +102,7 @@ def test_a_port_in_use_is_named(system: Config) -> None:
         config = replace(system, state=system.state / "elsewhere", redis_port=port)
 
         with pytest.raises(LocalError, match=rf"{port}.*valkey.*REDIS_PORT"):
-            servers.valkey(config).start()
+            servers.named(config, "valkey").start()
 
 
 def test_a_failed_start_leaves_nothing_running(system: Config) -> None:
@@ -120,7 +120,7 @@ def test_a_failed_start_leaves_nothing_running(system: Config) -> None:
         with pytest.raises(LocalError):
             up(config)
 
-        assert not servers.mongod(config).is_running()
+        assert not servers.named(config, "mongod").is_running()
 
 
 @pytest.mark.parametrize("killed", ["mongod", "valkey", "emulator"])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local import servers
-from local.config import HOST, TOOLS, Config
+from local.config import HOST, TOOLS, Config, Topology
 from local.down import down
 from local.processes import is_taken
 from local.up import up
@@ -30,20 +31,32 @@ RULES = {
 }
 
 
-def config() -> Config:
+def config(topology: Topology = "single") -> Config:
     """The tests' system; on other ports where its usual ones are taken by somebody else.
 
     SLOTKEEPER_TEST names another one, for two runs side by side.
     """
     name = os.environ.get("SLOTKEEPER_TEST", "")
-    state = TOOLS / f"test{name}"
-    usual = {"api_port": 4711, "mongo_port": 27217, "redis_port": 6579}
-    if name:
-        usual = {port: _any_port() for port in usual}
-    wanted = Config(state=state, rules=RULES, mongo_test_commands=True, **usual)
-    down(wanted)
-    free = {name: port if not is_taken(port) else _any_port() for name, port in usual.items()}
-    return Config(state=state, rules=RULES, mongo_test_commands=True, **free)
+    usual = Config(
+        state=TOOLS / f"test{name}{'' if topology == 'single' else f'-{topology}'}",
+        rules=RULES,
+        mongo_test_commands=True,
+        topology=topology,
+        api_port=4711,
+        mongo_port=27217,
+        redis_port=6579,
+    )
+    down(usual)
+    if topology == "single" and not name and not any(is_taken(port) for port in usual.ports):
+        return usual
+    if topology != "single":
+        # Nodes know each other by port: on others than last time they begin anew.
+        shutil.rmtree(usual.state, ignore_errors=True)
+    while True:
+        api, mongo, redis = _any_port(), _any_port(), _any_port()
+        moved = replace(usual, api_port=api, mongo_port=mongo, redis_port=redis)
+        if len(set(moved.ports)) == len(moved.ports) and not any(map(is_taken, moved.ports)):
+            return moved
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +67,10 @@ class Stores:
 
 def start_stores(config: Config) -> Stores:
     """mongod and Valkey alone: enough for everything but end to end."""
-    for server in (servers.mongod(config), servers.valkey(config)):
+    all_stores = servers.stores(config)
+    for server in all_stores:
         server.start()
+    for server in all_stores:
         server.wait_ready()
     return Stores(config.mongo_uri, config.redis_url)
 

@@ -30,6 +30,8 @@ class Settings(BaseModel):
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     mongo_uri: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
+    redis_mode: Literal["single", "sentinel", "cluster"] = "single"
+    redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
     otp_seconds: Annotated[Seconds, AtLeastOne] = 300
