@@ -91,7 +91,8 @@ def database() -> Database[dict[str, Any]]:
 def redis() -> Redis:
     from slotkeeper.adapters.redis.client import connect
 
-    return connect(settings().redis_url)
+    known = settings()
+    return connect(known.redis_url, known.redis_mode, sentinel_master=known.redis_sentinel_master)
 
 
 @cache

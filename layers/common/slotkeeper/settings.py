@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from slotkeeper import redis_url
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.redis_url import RedisMode
 
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
@@ -30,7 +32,7 @@ class Settings(BaseModel):
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     mongo_uri: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
-    redis_mode: Literal["single", "sentinel", "cluster"] = "single"
+    redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
@@ -64,6 +66,12 @@ class Settings(BaseModel):
     rate_limit_ip: RequestsAMinute = 600
     rate_limit_reads: RequestsAMinute = 240
     rate_limit_writes: RequestsAMinute = 60
+
+    @model_validator(mode="after")
+    def _redis_url_fits_its_mode(self) -> Settings:
+        if self.redis_url:
+            redis_url.read(self.redis_url, self.redis_mode)
+        return self
 
     @property
     def rate_limits(self) -> RateLimits:

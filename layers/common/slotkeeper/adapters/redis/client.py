@@ -1,4 +1,4 @@
-"""The Redis client, and the one way every call to it is made."""
+"""The one way every call to Redis is made, whatever its topology."""
 
 from __future__ import annotations
 
@@ -9,35 +9,15 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
+from slotkeeper.adapters.redis.connect import connect as connect  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.errors import Unavailable
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
-CALL_SECONDS = 0.5
 Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read where it is known
-
-
-def connect(url: str) -> Redis:
-    """A client for one Redis server. Connects at the first call, not here.
-
-    RESP2 and no client name: a new connection costs no further round trips. One retry on a fresh
-    connection, for those that went stale while the function was frozen: a command that was carried
-    out the first time finds itself (same owner, same attempt). No more, as MongoDB decides anyway.
-    """
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        protocol=2,
-        driver_info=None,
-        socket_timeout=CALL_SECONDS,
-        socket_connect_timeout=CALL_SECONDS,
-        retry=Retry(NoBackoff(), 1),
-    )
 
 
 @contextmanager
