@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from ops.check import check
 from ops.violation import Violation
 from slotkeeper.domain.user import Caller, Role
