@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from local.progress import LocalError
+from slotkeeper.redis_url import RedisMode
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".local"
@@ -106,7 +107,7 @@ class Config:
         return f"mongodb://{members}/slotkeeper?replicaSet=rs0"
 
     @property
-    def redis_mode(self) -> str:
+    def redis_mode(self) -> RedisMode:
         """`REDIS_MODE` of the functions."""
         return "sentinel" if self.topology == "ha" else self.topology
 

@@ -9,11 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from redis import Redis
+
 from local import servers
 from local.config import HOST, TOOLS, Config, Topology
 from local.down import down
 from local.processes import is_taken
 from local.up import up
+from slotkeeper.adapters.redis.client import connect
+from slotkeeper.redis_url import RedisMode
 
 RULES = {
     # Long enough for fifty cold functions at once, short enough to wait for.
@@ -63,6 +67,13 @@ def config(topology: Topology = "single") -> Config:
 class Stores:
     mongo_uri: str
     redis_url: str
+    redis_mode: RedisMode
+
+    def connect_redis(self) -> Redis:
+        return connect(self.redis_url, self.redis_mode)
+
+    def database_uri(self, name: str) -> str:
+        return self.mongo_uri.replace("/slotkeeper?", f"/{name}?")
 
 
 def start_stores(config: Config) -> Stores:
@@ -72,7 +83,7 @@ def start_stores(config: Config) -> Stores:
         server.start()
     for server in all_stores:
         server.wait_ready()
-    return Stores(config.mongo_uri, config.redis_url)
+    return Stores(config.mongo_uri, config.redis_url, config.redis_mode)
 
 
 def start_all(config: Config) -> dict[str, Any]:
@@ -82,6 +93,8 @@ def start_all(config: Config) -> dict[str, Any]:
 def stop_all(config: Config) -> None:
     with suppress(OSError):
         down(config)
+    if config.topology != "single":
+        shutil.rmtree(config.state, ignore_errors=True)
 
 
 def _any_port() -> int:
