@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
 from tests.support.paying import DECLINED, FEE, VISA, Died, Life, Shop
 
-PRICE = {"amount": FEE, "currency": "eur"}
+PRICE: dict[str, Any] = {"amount": FEE, "currency": "eur"}
 
 
 @pytest.fixture
@@ -698,15 +699,20 @@ def _saga(attempt: str) -> dict[str, Any]:
 
 _FAULTS = [
     None,
-    *[(step, fault) for step in ("open", "authorise", "capture") for fault in list(Fault)[:6]],
-    ("capture", Fault.GONE),
-    *[("cancel", fault) for fault in (Fault.LOST, Fault.UNANSWERED, Fault.LATE)],
-    ("find", Fault.LOST),
+    *[("open", fault) for fault in (Fault.LOST, Fault.LATE)],
+    *[("authorise", fault) for fault in (Fault.LOST, Fault.UNANSWERED, Fault.LATE, Fault.ERROR)],
+    ("authorise", Fault.ERROR_AFTER),
+    *[("capture", fault) for fault in (Fault.UNANSWERED, Fault.LATE, Fault.ERROR, Fault.GONE)],
+    ("cancel", Fault.LATE),
 ]
+_ENDS = {
+    "hold lives": (False, LatePayment.REFUND),
+    "hold is over, refund": (True, LatePayment.REFUND),
+    "hold is over, if_still_free": (True, LatePayment.IF_STILL_FREE),
+}
 
 
-@pytest.mark.parametrize("late", list(LatePayment))
-@pytest.mark.parametrize("is_over", [False, True], ids=["hold lives", "hold is over"])
+@pytest.mark.parametrize(("is_over", "late"), _ENDS.values(), ids=_ENDS)
 @pytest.mark.parametrize("fault", _FAULTS, ids=str)
 def test_what_is_kept_is_what_live_bookings_cost_wherever_the_function_dies(
     house: House,
@@ -721,13 +727,7 @@ def test_what_is_kept_is_what_live_bookings_cost_wherever_the_function_dies(
         if fault:
             simulator.payments.fail(*fault)
         life = Life(at=at)
-        died = False
-        try:
-            shop.verify(house=shop.mortal(life))
-        except Died:
-            died = True
-        except Unavailable:
-            pass
+        died = _dies(partial(shop.verify, house=shop.mortal(life)))
         if is_over:
             shop.house.end_hold_if_any(shop.slot)
         else:
@@ -741,3 +741,90 @@ def test_what_is_kept_is_what_live_bookings_cost_wherever_the_function_dies(
         simulator.payments.heal()
         at += 1
     assert at > 5
+
+
+def _dies(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except Died:
+        return True
+    except Unavailable:
+        pass
+    return False
+
+
+def _authorised(shop: Shop) -> None:
+    shop.simulator.payments.fail("authorise", Fault.UNANSWERED)
+    with pytest.raises(Unavailable):
+        shop.verify()
+
+
+def _asked_in_vain(shop: Shop) -> None:
+    shop.simulator.payments.fail("authorise", Fault.LOST)
+    with pytest.raises(Unavailable):
+        shop.verify()
+
+
+def _not_captured(shop: Shop) -> None:
+    shop.simulator.payments.fail("capture", Fault.LOST)
+    shop.verify()
+
+
+def _gone(shop: Shop) -> None:
+    _not_captured(shop)
+    shop.simulator.payments.fail("capture", Fault.GONE)
+
+
+def _cancelled(shop: Shop) -> None:
+    _cancel(shop, shop.verify().booking)
+
+
+def _cancelled_uncaptured(shop: Shop) -> None:
+    shop.simulator.payments.fail("capture", Fault.LATE)
+    _cancel(shop, shop.verify().booking)
+
+
+_STUCK: dict[str, tuple[Callable[[Shop], None], str]] = {
+    "authorising, authorised": (_authorised, "captured"),
+    "authorising, lost": (_asked_in_vain, "voided"),
+    "authorising, too late": (_authorised_when_the_hold_was_over, "voided"),
+    "capturing": (_not_captured, "captured"),
+    "capturing, gone": (_gone, "voided"),
+    "refunding": (_cancelled, "refunded"),
+    "voiding": (_cancelled_uncaptured, "voided"),
+}
+
+
+@pytest.mark.parametrize(("stick", "rests"), _STUCK.values(), ids=_STUCK)
+def test_the_sweep_finishes_what_is_stuck_wherever_it_dies(
+    house: House, simulator: Simulator, stick: Callable[[Shop], None], rests: str
+) -> None:
+    at, died = 0, True
+    while died:
+        shop = Shop.open(house, simulator)
+        stick(shop)
+        shop.end_leases()
+        died = _dies(shop.mortal(Life(at=at)).settle)
+        shop.settle()
+        simulator.payments.deliver()
+        shop.settle()
+
+        assert shop.saga["state"] == rests
+        assert shop.imbalances() == [], at
+        at += 1
+    assert at > 3
+
+
+def test_control_without_the_sweep_deaths_leave_money_behind(
+    house: House, simulator: Simulator
+) -> None:
+    found = []
+    for at in range(12):
+        shop = Shop.open(house, simulator)
+        _dies(partial(shop.verify, house=shop.mortal(Life(at=at))))
+        shop.house.end_hold_if_any(shop.slot)
+        shop.house.sweep()
+        shop.house.relay()
+        found += shop.imbalances()
+
+    assert any("reserved" in told and "reserved 0" not in told for told in found)
