@@ -99,6 +99,12 @@ class SimulatedPayments:
         with self._lock:
             self._faults += [(step, None, fault)] * times
 
+    @property
+    def faults_left(self) -> int:
+        """How many requests are still to go wrong."""
+        with self._lock:
+            return len(self._faults)
+
     def heal(self) -> None:
         """Nothing goes wrong any more."""
         with self._lock:

@@ -31,7 +31,7 @@ def paid(
 
 def _payments(system: Config, attempt: str) -> list[dict[str, Any]]:
     url = f"http://{HOST}:{system.payment_port}/_simulator/payments"
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  # a loopback address
+    with urllib.request.urlopen(url, timeout=5) as answer:  # a loopback address
         return [told for told in json.load(answer) if told["attemptId"] == attempt]
 
 

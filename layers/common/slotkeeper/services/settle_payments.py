@@ -64,7 +64,7 @@ def settle_payments(
             except Exception as error:  # noqa: BLE001  # one bad saga must not stop the others
                 till.sagas.set_aside(held)
                 aside.append((saga.id, type(error).__name__))
-    return Settlement(settled=dict(settled), waiting=waiting, set_aside=aside)
+    return Settlement(settled=dict(settled), waiting=waiting, set_aside=tuple(aside))
 
 
 def _settled(saga: Saga, request_id: str, till: Till) -> Saga:
