@@ -49,6 +49,8 @@ def config(topology: Topology = "single") -> Config:
         api_port=4711,
         mongo_port=27217,
         redis_port=6579,
+        payment="simulator",
+        payment_port=4713,
     )
     down(usual)
     if topology == "single" and not name and not any(is_taken(port) for port in usual.ports):
@@ -57,8 +59,10 @@ def config(topology: Topology = "single") -> Config:
         # Nodes know each other by port: on others than last time they begin anew.
         shutil.rmtree(usual.state, ignore_errors=True)
     while True:
-        api, mongo, redis = _any_port(), _any_port(), _any_port()
-        moved = replace(usual, api_port=api, mongo_port=mongo, redis_port=redis)
+        api, mongo, redis, payment = (_any_port() for _ in range(4))
+        moved = replace(
+            usual, api_port=api, mongo_port=mongo, redis_port=redis, payment_port=payment
+        )
         if len(set(moved.ports)) == len(moved.ports) and not any(map(is_taken, moved.ports)):
             return moved
 

@@ -9,6 +9,7 @@ from typing import Any
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
+from slotkeeper.domain.payment import Price, Saga, SagaState
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
@@ -24,6 +25,7 @@ USERS = "users"
 DELIVERIES = "deliveries"
 QUOTAS = "quotas"
 SCHEDULES = "schedules"
+SAGAS = "sagas"
 
 TODAY = {"$dateToString": {"date": "$$NOW", "format": "%Y-%m-%d"}}
 """The day (UTC) by the database's clock, in a pipeline."""
@@ -95,6 +97,7 @@ def pending_event_of(slot: Mapping[str, Any], pending: Mapping[str, Any]) -> Dom
         replaces=pending.get("replaces"),
         replaced_by=pending.get("replacedBy"),
         reason=pending.get("reason"),
+        payment=price_of(pending.get("payment")),
     )
 
 
@@ -113,6 +116,7 @@ def booking_document(booking: Booking) -> Document:
         "createdAt": booking.created_at,
         "updatedAt": booking.updated_at,
         "replaces": booking.replaces,
+        **_payment(booking.payment),
     }
 
 
@@ -147,7 +151,23 @@ def booking_of(document: Mapping[str, Any]) -> Booking:
         replaces=document.get("replaces"),
         replaced_by=document.get("replacedBy"),
         changed_by=document.get("changedBy"),
+        payment=price_of(document.get("payment")),
     )
+
+
+def price_document(price: Price) -> Document:
+    return {"amount": price.amount, "currency": price.currency}
+
+
+def price_of(document: Mapping[str, Any] | None) -> Price | None:
+    if document is None:
+        return None
+    return Price(amount=document["amount"], currency=document["currency"])
+
+
+def _payment(price: Price | None) -> Document:
+    # Only where there is one: what is not paid for is stored as it was before there were payments.
+    return {} if price is None else {"payment": price_document(price)}
 
 
 def outbox_document(event: DomainEvent) -> Document:
@@ -156,7 +176,7 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    return {**_event_fields(event), "reason": event.reason}
+    return {**_event_fields(event), "reason": event.reason, **_payment(event.payment)}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -220,6 +240,41 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
         at=document["at"],
         replaces=document.get("replaces"),
         replaced_by=document.get("replacedBy"),
+    )
+
+
+def saga_document(saga: Saga) -> Document:
+    """A saga as it begins, but for its times, which are the database's."""
+    return {
+        "slotId": saga.slot_id,
+        "doctorId": saga.doctor_id,
+        "userId": saga.user_id,
+        "bookingId": saga.booking_id,
+        **price_document(saga.price),
+        "state": saga.state.value,
+        "paymentId": saga.payment_id,
+        "try": saga.try_,
+        "version": saga.version,
+        "replaces": saga.replaces,
+    }
+
+
+def saga_of(document: Mapping[str, Any]) -> Saga:
+    return Saga(
+        id=document["_id"],
+        slot_id=document["slotId"],
+        doctor_id=document["doctorId"],
+        user_id=document["userId"],
+        booking_id=document["bookingId"],
+        price=Price(amount=document["amount"], currency=document["currency"]),
+        state=SagaState(document["state"]),
+        payment_id=document.get("paymentId"),
+        try_=document["try"],
+        version=document["version"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+        replaces=document.get("replaces"),
+        is_withdrawn=document.get("withdrawn", False),
     )
 
 
