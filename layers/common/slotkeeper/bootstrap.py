@@ -122,7 +122,7 @@ def _keys() -> Keys:
 def slots() -> MongoSlots:
     from slotkeeper.adapters.mongo.slots import MongoSlots
 
-    return MongoSlots(database(), policy())
+    return MongoSlots(database(), policy(), together)
 
 
 @cache
@@ -149,7 +149,7 @@ def booking_ends() -> BookingEnds:
 def ledger() -> MongoLedger:
     from slotkeeper.adapters.mongo.ledger import MongoLedger
 
-    return MongoLedger(database())
+    return MongoLedger(database(), together)
 
 
 @cache

@@ -27,6 +27,7 @@ from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
 from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
+from slotkeeper.ports.common import Together
 
 _DUPLICATE_KEY = 11000
 
@@ -34,13 +35,14 @@ _DUPLICATE_KEY = 11000
 class MongoLedger:
     """`Ledger` on the collections `bookings`, `outbox` and `audit_logs`."""
 
-    def __init__(self, database: Database[Document]):
+    def __init__(self, database: Database[Document], together: Together = together):
         self._bookings = database[BOOKINGS]
         self._outbox = database[OUTBOX]
         self._audit = database[AUDIT_LOGS]
+        self._together = together
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
-        together(
+        self._together(
             lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
