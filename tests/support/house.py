@@ -369,6 +369,7 @@ class House:
         return relay_outbox(
             slots=self.slots,
             ledger=self.ledger,
+            gate=self.gate,
             outbox=self.outbox,
             jobs=self.queue,
             has_time=lambda: True,

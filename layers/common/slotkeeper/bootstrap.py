@@ -126,7 +126,7 @@ def _keys() -> Keys:
 def slots() -> MongoSlots:
     from slotkeeper.adapters.mongo.slots import MongoSlots
 
-    return MongoSlots(database(), policy())
+    return MongoSlots(database(), policy(), together)
 
 
 @cache
@@ -153,7 +153,7 @@ def booking_ends() -> BookingEnds:
 def ledger() -> MongoLedger:
     from slotkeeper.adapters.mongo.ledger import MongoLedger
 
-    return MongoLedger(database(), takes_payment=settings().takes_payment)
+    return MongoLedger(database(), together, takes_payment=settings().takes_payment)
 
 
 @cache

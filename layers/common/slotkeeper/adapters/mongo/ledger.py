@@ -29,6 +29,7 @@ from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
 from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
+from slotkeeper.ports.common import Together
 
 _DUPLICATE_KEY = 11000
 
@@ -39,14 +40,21 @@ class MongoLedger:
     `takes_payment` also sees to it that what was paid for a booking that ends is given back.
     """
 
-    def __init__(self, database: Database[Document], *, takes_payment: bool = False):
+    def __init__(
+        self,
+        database: Database[Document],
+        together: Together = together,
+        *,
+        takes_payment: bool = False,
+    ):
         self._bookings = database[BOOKINGS]
         self._outbox = database[OUTBOX]
         self._audit = database[AUDIT_LOGS]
         self._sagas = database[SAGAS] if takes_payment else None
+        self._together = together
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
-        together(
+        self._together(
             lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
