@@ -239,6 +239,7 @@ class FakeSlots(Fake):
         self.placed_by: dict[str, str] = {}
         self.sent_by: dict[str, str] = {}
         self.pending: list[DomainEvent] = []
+        self.refused: list[DomainEvent] = []
 
     def place_hold(
         self,
@@ -398,6 +399,10 @@ class FakeSlots(Fake):
         with self._called("mark_recorded"):
             recorded = {fact.id for fact in facts}
             self.pending = [fact for fact in self.pending if fact.id not in recorded]
+
+    def set_refused_aside(self, facts: Sequence[DomainEvent]) -> None:
+        with self._called("set_refused_aside"):
+            self.refused = [*self.refused, *facts]
 
     def find(self, slot_ids: Sequence[str]) -> Sequence[Slot]:
         with self._called("find"):

@@ -28,8 +28,8 @@ def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Recor
     """Complete what functions decided but did not live to record.
 
     Every write is idempotent by ids that derive from the fact, so it does no harm that the function
-    itself may be recording the same facts at this moment. A fact that the database refuses stays in
-    its slot to be looked at, and keeps none of the others back.
+    itself may be recording the same facts at this moment. A fact that the database refuses keeps
+    none of the others back; where it stays refused, it is set aside to be looked at.
 
     Raises:
         Unavailable: MongoDB did not answer; nothing is marked as recorded that is not.
@@ -43,7 +43,10 @@ def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Recor
     facts = [fact for _, fact in recorded]
     if facts:
         slots.mark_recorded(facts)
-    return Recorded(facts, refused=len(found) - len(recorded))
+    refused = [fact for one, fact in found if (one, fact) not in recorded]
+    if refused:
+        slots.set_refused_aside(refused)
+    return Recorded(facts, refused=len(refused))
 
 
 def _is_recorded_alone(one: tuple[Slot, DomainEvent], ledger: Ledger) -> bool:
