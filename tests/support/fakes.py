@@ -43,7 +43,7 @@ from slotkeeper.ports.bookings import BookingFilter
 from slotkeeper.ports.clinic import DoctorFilter
 from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry
 from slotkeeper.ports.holds import Admission, HoldTicket
-from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.notifications import CodeJob, Turn
 from slotkeeper.ports.pages import KeptPage, LastView, Position, View
 from slotkeeper.ports.people import CodesToday
 from slotkeeper.ports.requests import Allowance, RequestState
@@ -1067,6 +1067,21 @@ class FakeDeliveries(Fake):
         super().__init__()
         self.sent: dict[str, str | None] = {}
         self.under_way: set[str] = set()
+        self.told: dict[str, int] = {}
+        self.turns: set[str] = set()
+
+    def take_turn(self, booking_id: str, version: int) -> Turn:
+        with self._called("take_turn"):
+            if booking_id in self.turns:
+                raise Unavailable
+            self.turns.add(booking_id)
+            before = self.told.get(booking_id, version)
+            self.told[booking_id] = max(before, version)
+            return Turn(booking_id=booking_id, lease="lease", is_late=before > version)
+
+    def end_turn(self, turn: Turn) -> None:
+        with self._called("end_turn"):
+            self.turns.discard(turn.booking_id)
 
     def claim(self, key: str) -> bool:
         with self._called("claim"):

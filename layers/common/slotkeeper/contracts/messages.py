@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slotkeeper.domain.events import DomainEvent
@@ -69,3 +69,9 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 def parse_message(body: str) -> Message:
     """The message of an SQS record. Raises pydantic.ValidationError for what is not ours."""
     return _MESSAGE.validate_json(body)
+
+
+def what_is_wrong(error: ValidationError) -> list[str]:
+    """Where a message is not ours and how, without what it holds; not more than a few places."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [".".join([*map(str, one["loc"]), one["type"]]) for one in found[:5]]
