@@ -12,6 +12,9 @@ from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import CodeJob
 
+Text = Annotated[str, Field(max_length=4_000)]
+"""More than any of ours: a field that is longer is not."""
+
 
 class _Message(BaseModel):
     """Fields of a later version are let pass, so that old consumers outlive a deployment."""
@@ -26,12 +29,12 @@ class CodeMessage(_Message):
     """Send code number `sendNumber` of the attempt; the sender computes it."""
 
     kind: Literal["otp.send"] = "otp.send"
-    attempt_id: str
-    slot_id: str
-    user_id: str
+    attempt_id: Text
+    slot_id: Text
+    user_id: Text
     channel: Channel
     send_number: int
-    request_id: str
+    request_id: Text
 
     def to_job(self) -> CodeJob:
         return CodeJob(**self.model_dump(exclude={"v", "kind"}))
@@ -41,22 +44,22 @@ class EventMessage(_Message):
     """A domain event from the outbox; `id` is what consumers tell repetitions by."""
 
     kind: Literal["event"] = "event"
-    id: str
-    type: str
-    aggregate_id: str
-    slot_id: str
-    doctor_id: str
-    user_id: str
-    attempt_id: str
-    booking_id: str | None
-    from_status: str
-    to_status: str
+    id: Text
+    type: Text
+    aggregate_id: Text
+    slot_id: Text
+    doctor_id: Text
+    user_id: Text
+    attempt_id: Text
+    booking_id: Text | None
+    from_status: Text
+    to_status: Text
     version: int
-    actor: str
-    request_id: str
+    actor: Text
+    request_id: Text
     at: datetime
-    replaces: str | None = None
-    replaced_by: str | None = None
+    replaces: Text | None = None
+    replaced_by: Text | None = None
 
     def to_event(self) -> DomainEvent:
         return DomainEvent(**self.model_dump(exclude={"v", "kind"}))
