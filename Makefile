@@ -17,7 +17,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 ## ---- run it
-.PHONY: run down demo token tokens inbox logs clean
+.PHONY: run down demo token tokens inbox logs dlq redrive set-aside clean
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -32,6 +32,12 @@ inbox: ## TO=+15550100: what was really sent, oldest first (without TO: to all)
 	@$(PY) -m local inbox $(if $(TO),--to "$(TO)")
 logs: ## FN=hold_slot: a function's log
 	@$(PY) -m local logs --function "$(FN)"
+dlq: ## QUEUE=notifications|schedules: messages that failed for good, of the running system
+	@$(PY) -m ops dlq show --stack .local/stack.json --queue "$(or $(QUEUE),notifications)"
+redrive: ## QUEUE=...: bring them back, once what they failed for is mended
+	@$(PY) -m ops dlq redrive --stack .local/stack.json --queue "$(or $(QUEUE),notifications)"
+set-aside: ## RETRY=ID: documents that could not be read; put one back
+	@$(PY) -m ops set-aside $(if $(RETRY),retry "$(RETRY)",list) --stack .local/stack.json
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 

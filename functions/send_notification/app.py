@@ -8,7 +8,7 @@ from slotkeeper import bootstrap
 from slotkeeper.contracts.messages import CodeMessage, Message
 from slotkeeper.entrypoints.observability import count, instrumented, logger
 from slotkeeper.entrypoints.queue import process
-from slotkeeper.services.send_notification import CodeFate, send_code, tell_event
+from slotkeeper.services.send_notification import CodeFate, NoticeFate, send_code, tell_event
 
 
 def handle(message: Message) -> None:
@@ -25,14 +25,15 @@ def handle(message: Message) -> None:
         count("otp_sent_total", fate is CodeFate.SENT)
         count("otp_capped_total", fate is CodeFate.CAPPED)
     else:
-        was_sent = tell_event(
+        told = tell_event(
             message.to_event(),
             ledger=bootstrap.ledger(),
             users=bootstrap.users(),
             quota=bootstrap.code_quota(),
             post=bootstrap.post(),
         )
-        count("notifications_sent_total", was_sent)
+        count("notifications_sent_total", told is NoticeFate.SENT)
+        count("notifications_superseded_total", told is NoticeFate.SUPERSEDED)
 
 
 @instrumented

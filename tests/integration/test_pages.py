@@ -18,6 +18,7 @@ from slotkeeper.domain.errors import NotFound, Unavailable
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, LastView, View
+from slotkeeper.services.kept import kept
 from tests.support.house import House, QueueInMemory
 from tests.support.reading import KEPT, Reader
 from tests.support.trips import counted
@@ -46,7 +47,7 @@ class Made:
         self.count += 1
         if self.count == 1:
             self._meanwhile()
-        return KeptPage(text=f"page {self.count}", etag=f'"{self.count}"')
+        return kept(f"page {self.count}")
 
 
 A_VIEW = View(user_id="reader", doctor_id="dr-1", filters={})
@@ -310,7 +311,7 @@ def test_a_changed_doctor_shows_in_the_next_read(house: House, reader: Reader) -
     def name() -> str:
         def make() -> KeptPage:
             found = catalogue.doctor(doctor)
-            return KeptPage(text=found.name if found else "", etag='"1"')
+            return kept(found.name if found else "")
 
         return reader.doctor_pages.read(doctor, make, None).text
 

@@ -51,7 +51,7 @@ from slotkeeper.ports.bookings import BookingFilter
 from slotkeeper.ports.clinic import DoctorFilter
 from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry
 from slotkeeper.ports.holds import Admission, HoldTicket
-from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.notifications import CodeJob, Turn
 from slotkeeper.ports.pages import KeptPage, LastView, Position, View
 from slotkeeper.ports.payments import DueSagas
 from slotkeeper.ports.people import CodesToday
@@ -249,6 +249,7 @@ class FakeSlots(Fake):
         self.sent_by: dict[str, str] = {}
         self.accepted: set[str] = set()
         self.pending: list[DomainEvent] = []
+        self.refused: list[DomainEvent] = []
 
     def place_hold(
         self,
@@ -419,6 +420,10 @@ class FakeSlots(Fake):
         with self._called("mark_recorded"):
             recorded = {fact.id for fact in facts}
             self.pending = [fact for fact in self.pending if fact.id not in recorded]
+
+    def set_refused_aside(self, facts: Sequence[DomainEvent]) -> None:
+        with self._called("set_refused_aside"):
+            self.refused = [*self.refused, *facts]
 
     def find(self, slot_ids: Sequence[str]) -> Sequence[Slot]:
         with self._called("find"):
@@ -1284,6 +1289,21 @@ class FakeDeliveries(Fake):
         super().__init__()
         self.sent: dict[str, str | None] = {}
         self.under_way: set[str] = set()
+        self.told: dict[str, int] = {}
+        self.turns: set[str] = set()
+
+    def take_turn(self, booking_id: str, version: int) -> Turn:
+        with self._called("take_turn"):
+            if booking_id in self.turns:
+                raise Unavailable
+            self.turns.add(booking_id)
+            before = self.told.get(booking_id, version)
+            self.told[booking_id] = max(before, version)
+            return Turn(booking_id=booking_id, lease="lease", is_late=before > version)
+
+    def end_turn(self, turn: Turn) -> None:
+        with self._called("end_turn"):
+            self.turns.discard(turn.booking_id)
 
     def claim(self, key: str) -> bool:
         with self._called("claim"):

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
+from typing import Any
+
+import pytest
+
+from slotkeeper import asides
 from slotkeeper.contracts.messages import EventMessage, Message
-from slotkeeper.domain.errors import Unavailable
+from slotkeeper.domain.errors import Corrupted, Unavailable
+from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.queue import process
-from tests.support.aws_events import sqs_event
+from tests.support.aws_events import Context, sqs_event
 from tests.support.fakes import an_event
 
 BODIES = [
@@ -65,3 +72,64 @@ def test_record_that_is_not_ours_fails_alone() -> None:
 
     assert failures(answer) == ["m0", "m2"]
     assert handler.handled == [1]
+
+
+POISON = {
+    "not JSON": "not json",
+    "nothing": "",
+    "of a later version": BODIES[0].replace('"v":1', '"v":2'),
+    "of an unknown kind": BODIES[0].replace('"event"', '"fax"'),
+    "without a field": BODIES[0].replace('"userId"', '"user"'),
+    "with a field of another type": BODIES[0].replace('"version":0', '"version":"Alice +15550100"'),
+    "too long": BODIES[0].replace('"actor":"alice"', f'"actor":"{"x" * 5_000}"'),
+    "nested without end": "[" * 5_000,
+    "a list": "[]",
+}
+
+
+@pytest.mark.parametrize("body", POISON.values(), ids=POISON)
+def test_poison_fails_alone_and_is_told_by_place_and_kind_only(
+    body: str, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    handler = Handler()
+
+    answer = process(sqs_event(BODIES[1], body, BODIES[2]), handler)
+
+    assert failures(answer) == ["m1"]
+    assert handler.handled == [1, 2]
+    [record] = [one for one in caplog.records if one.message == "message.unreadable"]
+    assert "Alice" not in str(vars(record))
+    assert record.__dict__["why"]
+    counted = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert counted["messages_failed_total"] == [1.0]
+    assert (counted["kind"], counted["reason"]) == ("unreadable", "unreadable")
+
+
+def test_message_about_a_broken_document_fails_alone_and_names_it() -> None:
+    handler = Handler(Corrupted("bookings", "bk_1", "status: unknown value"), 1)
+
+    with asides.collected() as met:
+        answer = process(sqs_event(*BODIES), handler)
+
+    assert failures(answer) == ["m1"]
+    assert list(met) == [asides.Aside("bookings", "bk_1", "status: unknown value")]
+
+
+def test_every_invocation_tells_what_it_left_out_once(
+    capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    @instrumented
+    def handler(event: dict[str, Any], context: Any) -> None:
+        for _ in range(2):
+            asides.note(asides.Aside("slots", "dr_1", "hold: missing"))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        handler({}, Context())
+
+    [record] = [one for one in caplog.records if one.message == "document.set_aside"]
+    told = (record.__dict__[name] for name in ("collection", "documentId", "why"))
+    assert tuple(told) == ("slots", "dr_1", "hold: missing")
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["documents_set_aside_total"] == [
+        1.0
+    ]

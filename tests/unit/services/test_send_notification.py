@@ -7,7 +7,7 @@ import pytest
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.notifications import CodeJob
-from slotkeeper.services.send_notification import CodeFate, Post, send_code, tell_event
+from slotkeeper.services.send_notification import CodeFate, NoticeFate, Post, send_code, tell_event
 from tests.support.fakes import (
     ALICE,
     ATTEMPT,
@@ -66,6 +66,9 @@ class World:
         )
 
     def tell(self, **changes: str | None) -> bool:
+        return self.fate_of_notice(**changes) is NoticeFate.SENT
+
+    def fate_of_notice(self, **changes: str | int | None) -> NoticeFate:
         event = replace(an_event(), **changes)  # type: ignore[arg-type]  # any of its fields
         return tell_event(
             event, ledger=self.ledger, users=self.users, quota=self.quota, post=self.post

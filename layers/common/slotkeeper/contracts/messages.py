@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import CodeJob
+
+Text = Annotated[str, Field(max_length=4_000)]
+"""More than any of ours: a field that is longer is not."""
 
 
 class _Message(BaseModel):
@@ -26,12 +29,12 @@ class CodeMessage(_Message):
     """Send code number `sendNumber` of the attempt; the sender computes it."""
 
     kind: Literal["otp.send"] = "otp.send"
-    attempt_id: str
-    slot_id: str
-    user_id: str
+    attempt_id: Text
+    slot_id: Text
+    user_id: Text
     channel: Channel
     send_number: int
-    request_id: str
+    request_id: Text
 
     def to_job(self) -> CodeJob:
         return CodeJob(**self.model_dump(exclude={"v", "kind"}))
@@ -41,22 +44,22 @@ class EventMessage(_Message):
     """A domain event from the outbox; `id` is what consumers tell repetitions by."""
 
     kind: Literal["event"] = "event"
-    id: str
-    type: str
-    aggregate_id: str
-    slot_id: str
-    doctor_id: str
-    user_id: str
-    attempt_id: str
-    booking_id: str | None
-    from_status: str
-    to_status: str
+    id: Text
+    type: Text
+    aggregate_id: Text
+    slot_id: Text
+    doctor_id: Text
+    user_id: Text
+    attempt_id: Text
+    booking_id: Text | None
+    from_status: Text
+    to_status: Text
     version: int
-    actor: str
-    request_id: str
+    actor: Text
+    request_id: Text
     at: datetime
-    replaces: str | None = None
-    replaced_by: str | None = None
+    replaces: Text | None = None
+    replaced_by: Text | None = None
 
     def to_event(self) -> DomainEvent:
         return DomainEvent(**self.model_dump(exclude={"v", "kind"}))
@@ -69,3 +72,9 @@ _MESSAGE: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discrimina
 def parse_message(body: str) -> Message:
     """The message of an SQS record. Raises pydantic.ValidationError for what is not ours."""
     return _MESSAGE.validate_json(body)
+
+
+def what_is_wrong(error: ValidationError) -> list[str]:
+    """Where a message is not ours and how, without what it holds; not more than a few places."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [".".join([*map(str, one["loc"]), one["type"]]) for one in found[:5]]

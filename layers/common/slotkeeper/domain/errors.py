@@ -11,7 +11,8 @@ AppointmentError
   RequestInProgress  IdempotencyKeyReused                    the request was sent before
   Unavailable                                                a dependency is down, nothing half done
 
-The HTTP status of each is in `entrypoints/operation.py`.
+The HTTP status of each is in `entrypoints/operation.py`. What is wrong inside (`Corrupted`,
+`BrokenInvariant`) is none of these: a caller learns no more of it than that it is our fault.
 """
 
 from __future__ import annotations
@@ -165,6 +166,19 @@ class Unavailable(AppointmentError):
     code = "unavailable"
     detail = "The service is temporarily unavailable."
     retry_after_seconds = 5
+
+
+class Corrupted(Exception):
+    """A stored document cannot be read as what it should be: an inside matter, like a bug.
+
+    It names the document and the field that is wrong and how, never what is in it.
+    """
+
+    def __init__(self, collection: str, id_: str, why: str):
+        super().__init__(f"{collection}/{id_}: {why}")
+        self.collection = collection
+        self.id = id_
+        self.why = why
 
 
 class BrokenInvariant(Exception):

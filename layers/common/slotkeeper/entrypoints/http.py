@@ -10,6 +10,7 @@ from typing import Any, Literal
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
 
+from slotkeeper import asides
 from slotkeeper.contracts.problems import problem
 from slotkeeper.contracts.shapes import Nothing, Shape
 from slotkeeper.domain import errors
@@ -137,6 +138,8 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools' own
     def fail(error: Exception) -> Response[str]:
         # The one place that catches everything: a caller never sees what went wrong inside.
+        if isinstance(error, errors.Corrupted):
+            asides.note(asides.Aside(error.collection, error.id, error.why))
         logger.exception("invocation.failed", errorType=type(error).__name__)
         return problem_answer(
             problem(

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
-from slotkeeper import deadline
+from slotkeeper import asides, deadline
 
-logger = Logger(service="slotkeeper")
-metrics = Metrics(namespace="Slotkeeper", service="slotkeeper")
+_SERVICE, _NAMESPACE = "slotkeeper", "Slotkeeper"
+logger = Logger(service=_SERVICE)
+metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
+
+_MOST_LINES = 100
+"""Documents told of one by one; more of them at once are a story of their own, and counted."""
 
 Handler = Callable[[dict[str, Any], Any], Any]  # Any: Lambda events and answers are free JSON
 
@@ -29,7 +33,11 @@ def instrumented(handler: Handler) -> Handler:
             requestId=context.aws_request_id, gatewayRequestId=_gateway_request_id(event)
         )
         try:
-            answer = handler(event, context)
+            with asides.collected() as met:
+                try:
+                    answer = handler(event, context)
+                finally:
+                    _tell(met)
         finally:
             if metrics.metric_set:
                 metrics.flush_metrics()
@@ -42,6 +50,20 @@ def instrumented(handler: Handler) -> Handler:
 
     injected: Handler = logger.inject_lambda_context(wrapper, clear_state=True)
     return injected
+
+
+def _tell(met: Iterable[asides.Aside]) -> None:
+    """Log and count what the invocation left out because it cannot be read."""
+    told = list(met)
+    for aside in told[:_MOST_LINES]:
+        logger.error(
+            "document.set_aside",
+            collection=aside.collection,
+            documentId=aside.id,
+            why=aside.why,
+        )
+    if told:
+        count("documents_set_aside_total", len(told))
 
 
 def _gateway_request_id(event: dict[str, Any]) -> str | None:
@@ -58,3 +80,15 @@ def has_time(context: Any, reserve_seconds: float = 5.0) -> Callable[[], bool]:
 def count(name: str, value: int = 1) -> None:
     """Count business events (guide, section 11)."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(value))
+
+
+def count_by(name: str, **labels: str) -> None:
+    """Count one event under labels, of which there are few by design."""
+    with single_metric(
+        name=name,
+        unit=MetricUnit.Count,
+        value=1,
+        namespace=_NAMESPACE,
+        default_dimensions={"service": _SERVICE, **labels},
+    ):
+        pass

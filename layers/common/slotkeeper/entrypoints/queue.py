@@ -2,30 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from slotkeeper.contracts.messages import Message, parse_message
-from slotkeeper.domain.errors import Unavailable
-from slotkeeper.entrypoints.observability import logger
+from pydantic import ValidationError
+
+from slotkeeper import asides
+from slotkeeper.contracts.messages import Message, parse_message, what_is_wrong
+from slotkeeper.domain.errors import Corrupted, Unavailable
+from slotkeeper.entrypoints.observability import count, count_by, logger
+
+Record = Mapping[str, Any]  # Any: free JSON
+UNREADABLE = "unreadable"
 
 
 def process(event: dict[str, Any], handle: Callable[[Message], None]) -> dict[str, Any]:
     """Handle every record; answer those to be delivered again (ReportBatchItemFailures).
 
-    A record that is not ours fails too: after its last delivery SQS sets it aside in the DLQ.
+    A record that is not ours (or not of our version) fails too: after its last delivery SQS sets it
+    aside in the DLQ, whence `python -m ops dlq redrive` brings it back.
     """
     failed = []
     for record in event["Records"]:
-        try:
-            handle(parse_message(record["body"]))
-        except Unavailable:
-            logger.warning("message.retry", messageId=record["messageId"])
+        if not _is_handled(record, handle):
             failed.append(record["messageId"])
-        except Exception as error:  # noqa: BLE001  # one bad record must not fail its batch
-            # The type only: messages of validation errors quote what they refuse.
-            logger.error(
-                "message.failed", messageId=record["messageId"], errorType=type(error).__name__
-            )
-            failed.append(record["messageId"])
+        elif _was_redriven(record):
+            count("messages_redriven_total")
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+
+
+def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
+    known = {"messageId": record["messageId"], "receives": _receives(record)}
+    kind = UNREADABLE
+    # What goes wrong is told by type and place only: messages of errors quote what they refuse.
+    try:
+        message = parse_message(record["body"])
+        kind = message.kind
+        handle(message)
+    except Unavailable:
+        logger.warning("message.retry", kind=kind, **known)
+        count_by("messages_failed_total", kind=kind, reason="unavailable")
+    except ValidationError as error:
+        logger.error("message.unreadable", why=what_is_wrong(error), **known)
+        count_by("messages_failed_total", kind=kind, reason="unreadable")
+    except Corrupted as error:
+        asides.note(asides.Aside(error.collection, error.id, error.why))
+        logger.error("message.failed", kind=kind, errorType="Corrupted", **known)
+        count_by("messages_failed_total", kind=kind, reason="corrupted")
+    except Exception as error:  # noqa: BLE001  # one bad record must not fail its batch
+        logger.error("message.failed", kind=kind, errorType=type(error).__name__, **known)
+        count_by("messages_failed_total", kind=kind, reason="error")
+    else:
+        return True
+    return False
+
+
+def _receives(record: Record) -> str | None:
+    found = (record.get("attributes") or {}).get("ApproximateReceiveCount")
+    return None if found is None else str(found)
+
+
+def _was_redriven(record: Record) -> bool:
+    return "redriven" in (record.get("messageAttributes") or {})

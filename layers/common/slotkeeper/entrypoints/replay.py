@@ -37,8 +37,9 @@ def once(
         raise IdempotencyKeyReused
     if known.busy_for_ms is not None:
         raise RequestInProgress(retry_after_seconds=-(-known.busy_for_ms // 1000))
-    if known.answer is not None:
-        return _replayed(known.answer)
+    replayed = _replayed(known.answer)
+    if replayed is not None:
+        return replayed
     is_success = False
     try:
         answer = make()
@@ -64,11 +65,18 @@ def _text_of(answer: Response[str]) -> str:
     )
 
 
-def _replayed(text: str) -> Response[str]:
-    told = json.loads(text)
-    return Response(
-        status_code=told["status"],
-        content_type=told["type"],
-        headers={**told["headers"], "Idempotent-Replayed": "true"},
-        body=told["body"],
-    )
+def _replayed(text: str | None) -> Response[str] | None:
+    """The answer that was given, or None: none was, or what is kept is none of ours."""
+    try:
+        told = json.loads(text or "null")
+    except ValueError:
+        return None
+    match told:
+        case {"status": int(status), "type": kind, "headers": dict(headers), "body": str(body)}:
+            return Response(
+                status_code=status,
+                content_type=kind,
+                headers={**headers, "Idempotent-Replayed": "true"},
+                body=body,
+            )
+    return None

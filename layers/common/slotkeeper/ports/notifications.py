@@ -36,7 +36,28 @@ class RelayWaker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """The only turn, at this time, to tell of a booking.
+
+    `is_late`: something that happened to it later has been told, or is about to be.
+    """
+
+    booking_id: str
+    lease: str
+    is_late: bool
+
+
 class Deliveries(Protocol):
+    def take_turn(self, booking_id: str, version: int) -> Turn:
+        """Be the only one to tell of this booking, of its fact of that version.
+
+        Raises Unavailable while another worker is telling of it.
+        """
+        ...
+
+    def end_turn(self, turn: Turn) -> None: ...
+
     def claim(self, key: str) -> bool:
         """Whether this notification is ours to send; False when it was sent.
 

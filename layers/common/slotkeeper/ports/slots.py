@@ -110,7 +110,14 @@ class SlotStore(Protocol):
         ...
 
     def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
-        """Facts decided in slots but not yet known to be in outbox and audit log."""
+        """Facts of up to `limit` slots, not yet known to be in outbox and audit log.
+
+        What cannot be read is set aside (docs/reliability.md), here and in `expire_due`.
+        """
+        ...
+
+    def set_refused_aside(self, facts: Sequence[DomainEvent]) -> None:
+        """The database refuses these facts: set aside those it has refused for long."""
         ...
 
     def mark_recorded(self, facts: Sequence[DomainEvent]) -> None:

@@ -33,8 +33,8 @@ def record_facts(*, slots: SlotStore, ledger: Ledger, gate: HoldGate, limit: int
     would keep others from a slot that is free, for as long as the hold would have lasted.
 
     Every write is idempotent by ids that derive from the fact, so it does no harm that the function
-    itself may be recording the same facts at this moment. A fact that the database refuses stays in
-    its slot to be looked at, and keeps none of the others back.
+    itself may be recording the same facts at this moment. A fact that the database refuses keeps
+    none of the others back; where it stays refused, it is set aside to be looked at.
 
     Raises:
         Unavailable: MongoDB did not answer; nothing is marked as recorded that is not.
@@ -49,7 +49,10 @@ def record_facts(*, slots: SlotStore, ledger: Ledger, gate: HoldGate, limit: int
     if facts:
         _give_back([fact for fact in facts if fact.type in _END_AN_ATTEMPT], gate)
         slots.mark_recorded(facts)
-    return Recorded(facts, refused=len(found) - len(recorded))
+    refused = [fact for one, fact in found if (one, fact) not in recorded]
+    if refused:
+        slots.set_refused_aside(refused)
+    return Recorded(facts, refused=len(refused))
 
 
 def _give_back(ended: Sequence[DomainEvent], gate: HoldGate) -> None:

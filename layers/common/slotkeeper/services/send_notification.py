@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from slotkeeper.domain.booking import CANCEL, RESCHEDULE, Booking
+from slotkeeper.domain.booking import CANCEL, RESCHEDULE, Booking, BookingStatus
 from slotkeeper.domain.errors import RateLimited, Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.codes import CodeMaker, CodeQuota, CodeStore
-from slotkeeper.ports.notifications import CodeJob, Deliveries, Notifier
+from slotkeeper.ports.notifications import CodeJob, Deliveries, Notifier, Turn
 from slotkeeper.ports.people import UserStore
 from slotkeeper.services.code_quota import counted
 
@@ -125,26 +126,69 @@ def send_code(
     return CodeFate.SENT if was_sent else CodeFate.NOT_DUE
 
 
+class NoticeFate(StrEnum):
+    SENT = "sent"
+    NOT_DUE = "not_due"
+    """Nothing patients are told of, told before, or nobody to tell."""
+    SUPERSEDED = "superseded"
+    """The booking has ended since: who reads it now would be misled."""
+
+
 def tell_event(
     event: DomainEvent, *, ledger: Ledger, users: UserStore, quota: CodeQuota, post: Post
-) -> bool:
-    """Tell the patient of this event if it is one they are told of; whether it was sent.
+) -> NoticeFate:
+    """Tell the patient of this event if it is one they are told of, and still so.
 
+    Events arrive in any order, and again. What is told goes by the booking as it is now, one at a
+    time for each booking: that it was confirmed is not told once it has ended, or its end was told.
     An SMS counts among the day's codes, for it costs as much; where they are used up, by email.
 
     Raises:
         Unavailable: try again later.
     """
-    words = _WORDS.get(_kind_of(event) or "")
-    if words is None or event.booking_id is None:
-        return False
-    booking = ledger.booking(event.booking_id)
-    if booking is None:
-        raise Unavailable
+    kind = _kind_of(event)
+    if kind is None or event.booking_id is None:
+        return NoticeFate.NOT_DUE
+    with _turn(event.booking_id, event.version, post.deliveries) as turn:
+        booking = _there(event.booking_id, ledger)
+        if kind in _BEGINS and (turn.is_late or booking.status is not BookingStatus.CONFIRMED):
+            return _tell_superseded(
+                event, booking, ledger=ledger, users=users, quota=quota, post=post
+            )
+        was_sent = _tell(event, kind, booking, users=users, quota=quota, post=post)
+    return NoticeFate.SENT if was_sent else NoticeFate.NOT_DUE
+
+
+def _tell_superseded(
+    event: DomainEvent,
+    booking: Booking,
+    *,
+    ledger: Ledger,
+    users: UserStore,
+    quota: CodeQuota,
+    post: Post,
+) -> NoticeFate:
+    """Of a booking that is over before it was told of, only what it took the place of is news."""
+    if event.replaces is not None and booking.replaced_by is None:
+        earlier = _there(event.replaces, ledger)
+        _tell(event, _GIVEN_UP, earlier, users=users, quota=quota, post=post)
+    return NoticeFate.SUPERSEDED
+
+
+def _tell(
+    event: DomainEvent,
+    kind: str,
+    booking: Booking,
+    *,
+    users: UserStore,
+    quota: CodeQuota,
+    post: Post,
+) -> bool:
     user = users.get(event.user_id)
     choices = [user.preferred_channel, Channel.SMS, Channel.EMAIL]
     channel = next((c for c in choices if c and user.address(c)), Channel.EMAIL)
-    subject, text = words[0], words[1].format(time=_local_time(booking, user))
+    subject, text = _WORDS[kind]
+    text = text.format(time=_local_time(booking, user))
     if channel is Channel.EMAIL:
         return post.send_once(event.id, user, channel, subject, text)
     permit = counted(quota, user, channel)
@@ -153,7 +197,28 @@ def tell_event(
     )
 
 
+@contextmanager
+def _turn(booking_id: str, version: int, deliveries: Deliveries) -> Iterator[Turn]:
+    turn = deliveries.take_turn(booking_id, version)
+    try:
+        yield turn
+    finally:
+        # A turn that cannot be ended is over by itself.
+        with suppress(Unavailable):
+            deliveries.end_turn(turn)
+
+
+def _there(booking_id: str, ledger: Ledger) -> Booking:
+    """The booking. Raises Unavailable while it is not there: ahead of it, or never to come."""
+    booking = ledger.booking(booking_id)
+    if booking is None:
+        raise Unavailable
+    return booking
+
+
 _MOVED = "booking.moved"
+_GIVEN_UP = "booking.given_up"
+_BEGINS = {CONFIRM.event, _MOVED}
 _WORDS = {
     CONFIRM.event: (
         "Your appointment is confirmed",
@@ -171,14 +236,21 @@ _WORDS = {
         "Your appointment was given up",
         "Your appointment was given up, so that you can book another time: {time}.",
     ),
+    _GIVEN_UP: (
+        "Your appointment was given up",
+        "Your earlier appointment no longer stands: {time}.",
+    ),
 }
 """What patients are told of, and how."""
 
 
 def _kind_of(event: DomainEvent) -> str | None:
+    """What the event is told as; None: not at all."""
     if event.type == RESCHEDULE.event and event.replaced_by is not None:
         return None  # the booking that took its place tells of both
-    return _MOVED if event.type == CONFIRM.event and event.replaces is not None else event.type
+    if event.type == CONFIRM.event and event.replaces is not None:
+        return _MOVED
+    return event.type if event.type in _WORDS else None
 
 
 def _local_time(booking: Booking, user: User) -> str:

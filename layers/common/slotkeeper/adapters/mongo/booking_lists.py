@@ -38,22 +38,24 @@ class MongoBookingLists:
         parts = list(_parts(wanted))
         if len(parts) == 1:
             with call():
-                return [booking_of(row) for row in self._read(wanted, parts[0], after, skip, limit)]
+                return self._read(wanted, parts[0], after, skip, limit)
         with call():
             lists = [self._read(wanted, part, after, 0, skip + limit) for part in parts]
-            rows = heapq.merge(*lists, key=lambda row: (row[_KEY], row["_id"]))
-            return [booking_of(row) for row in islice(rows, skip, skip + limit)]
+            bookings = heapq.merge(*lists, key=lambda booking: (booking.start_time, booking.id))
+            return list(islice(bookings, skip, skip + limit))
 
     def _read(
         self, wanted: BookingFilter, part: Document, after: Position | None, skip: int, limit: int
-    ) -> Iterator[Document]:
+    ) -> Sequence[Booking]:
         bounds = _starts(wanted)
         if after is None:
             queries: Sequence[Document] = [paging.within(part, _KEY, bounds)]
         else:
             queries = paging.after(part, _KEY, bounds, after)
         index = _index_for(wanted)
-        return paging.page(self._bookings, queries, _KEY, index=index, skip=skip, limit=limit)
+        return paging.page(
+            self._bookings, queries, _KEY, booking_of, index=index, skip=skip, limit=limit
+        )
 
     def count(self, wanted: BookingFilter) -> int:
         index = _index_for(wanted)

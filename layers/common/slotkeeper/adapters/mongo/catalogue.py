@@ -35,8 +35,9 @@ class MongoCatalogue:
         queries = paging.after(query, _KEY, {}, after) if after else [query]
         index = DOCTORS_BY[frozenset(query)]
         with call():
-            found = paging.page(self._doctors, queries, _KEY, index=index, skip=skip, limit=limit)
-            return [doctor_of(document) for document in found]
+            return paging.page(
+                self._doctors, queries, _KEY, doctor_of, index=index, skip=skip, limit=limit
+            )
 
     def count(self, wanted: DoctorFilter) -> int:
         query = _of(wanted)
@@ -46,7 +47,7 @@ class MongoCatalogue:
     def ids_of(self, clinic_id: str) -> Sequence[str]:
         with call():
             found = self._doctors.find({"clinicId": clinic_id}, {"_id": 1})
-            return [document["_id"] for document in found]
+            return [document["_id"] for document in found if isinstance(document["_id"], str)]
 
 
 def _of(wanted: DoctorFilter) -> Document:

@@ -17,11 +17,14 @@ from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
 
 from slotkeeper.adapters.mongo.documents import (
+    FACT_VERSION,
+    SLOTS,
     Document,
     pending_event_of,
     price_document,
     slot_of,
 )
+from slotkeeper.adapters.mongo.fields import Fields, noted, readable
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.payment import Price
@@ -30,14 +33,34 @@ from slotkeeper.ports.slots import SlotDecision
 
 Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
 
-LISTED = dict.fromkeys(("doctorId", "date", "startTime", "endTime", "status", "version"), 1)
-SHOWN = {
-    **LISTED,
-    **dict.fromkeys(("hold", "bookingId", "pendingEvents"), 1),
-    "now": "$$NOW",
+LISTED = dict.fromkeys(
+    ("doctorId", "date", "startTime", "endTime", "status", "version", "hold", "bookingId"), 1
+)
+SHOWN = {**LISTED, "pendingEvents": 1, "now": "$$NOW"}
+
+
+def is_of(kind: str, *names: str) -> list[Expression]:
+    """Conditions: each of these fields is of that BSON type."""
+    return [{"$eq": [{"$type": f"${name}"}, kind]} for name in names]
+
+
+IS_WRITABLE = {
+    "$and": [
+        {"$isNumber": "$version"},
+        {"$in": [{"$type": "$pendingEvents"}, ["missing", "null", "array"]]},
+    ]
 }
+"""The next change can be made of the slot: its version counted up, a fact added."""
+IS_SOUND_HOLD = {
+    "$and": [
+        IS_WRITABLE,
+        *is_of("date", "hold.expiresAt"),
+        *is_of("string", "hold.attemptId", "hold.userId"),
+    ]
+}
+"""When it ends, and whose it is, can be told. What is missing would compare as long over."""
 IS_RESERVED = {"$eq": ["$status", SlotStatus.RESERVED]}
-HOLD_IS_OVER = {"$and": [IS_RESERVED, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
+HOLD_IS_OVER = {"$and": [IS_RESERVED, IS_SOUND_HOLD, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
 IS_ACCEPTED = {"$ne": [{"$type": "$hold.acceptedAt"}, "missing"]}
 """The code was right and in time; its payment is under way (ADR 0005)."""
 IS_FREE = {"$or": [{"$eq": ["$status", SlotStatus.ACTIVE]}, HOLD_IS_OVER]}
@@ -78,9 +101,10 @@ def guarded(condition: Expression, changes: Mapping[str, Expression]) -> list[Do
     """A pipeline that makes `changes` where `condition` holds and else leaves the document alone.
 
     All of one `$set` sees the document as it was before it, so no change hides another's input.
+    A document that cannot be changed so is left alone, rather than failing those changed with it.
     """
     return [
-        {"$set": {"decided": condition}},
+        {"$set": {"decided": all_of(IS_WRITABLE, condition)}},
         {
             "$set": {
                 name: {"$cond": ["$decided", value, f"${name}"]} for name, value in changes.items()
@@ -151,10 +175,21 @@ def decided(document: Document, event: str, request_id: str, /, **of: str) -> Sl
 
 
 def facts_of(document: Document) -> tuple[DomainEvent, ...]:
-    """Facts that the slot keeps until they are recorded, oldest first."""
-    return tuple(
-        pending_event_of(document, pending) for pending in document.get("pendingEvents") or []
-    )
+    """Facts that the slot keeps until they are recorded, oldest first, as far as we can read them.
+
+    Those of a later version are for code that knows it.
+    """
+    pending = document.get("pendingEvents") or []
+    if not isinstance(pending, list):
+        noted(Fields(SLOTS, document).wrong("pendingEvents", "not a list"))
+        return ()
+    ours = [fact for fact in pending if not is_of_later_version(fact)]
+    return tuple(readable(ours, lambda fact: pending_event_of(document, fact)))
+
+
+def is_of_later_version(fact: Any) -> bool:
+    version = fact.get("v") if isinstance(fact, dict) else None
+    return isinstance(version, int | float) and version > FACT_VERSION
 
 
 def all_of(*conditions: Expression) -> Expression:
@@ -184,7 +219,11 @@ def is_live_hold_of(attempt_id: str, user_id: str) -> Expression:
         {"$eq": ["$hold.attemptId", literal(attempt_id)]},
         {"$eq": ["$hold.userId", literal(user_id)]},
         {"$eq": ["$hold.version", "$version"]},
+        *is_of("date", "hold.expiresAt", "hold.otp.expiresAt"),
         {"$gt": ["$hold.expiresAt", "$$NOW"]},
+        # What is not there would compare as less than any limit.
+        {"$isNumber": "$hold.otp.tries"},
+        {"$isNumber": "$hold.otp.sends"},
     )
 
 

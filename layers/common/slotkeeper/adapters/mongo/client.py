@@ -27,6 +27,10 @@ def connect(uri: str) -> Database[Document]:
         uri,
         appname="slotkeeper",
         tz_aware=True,
+        # What a driver cannot read of one document must not cost the others of its batch: times
+        # out of range and broken texts come as what `fields` refuses or nothing equals.
+        datetime_conversion="DATETIME_AUTO",
+        unicode_decode_error_handler="replace",
         w="majority",
         readConcernLevel="majority",
         retryWrites=True,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
@@ -27,22 +28,30 @@ QUOTAS = "quotas"
 SCHEDULES = "schedules"
 SAGAS = "sagas"
 
+FACT_VERSION = 1
+"""Of the facts in slots that this code can read; one without a version is of this."""
+OUTBOX_VERSION = 1
+"""Of the rows that this code writes and can read; a row without one is of version 1."""
+
 TODAY = {"$dateToString": {"date": "$$NOW", "format": "%Y-%m-%d"}}
 """The day (UTC) by the database's clock, in a pipeline."""
 
 
 def slot_of(document: Mapping[str, Any]) -> Slot:
-    hold = document.get("hold")
+    """The slot. Raises Corrupted, as all that read documents here do."""
+    fields = Fields(SLOTS, document)
+    status = fields.one_of("status", SlotStatus)
+    is_held = status is SlotStatus.RESERVED or bool(document.get("hold"))
     return Slot(
-        id=document["_id"],
-        doctor_id=document["doctorId"],
-        date=document["date"],
-        start_time=document["startTime"],
-        end_time=document["endTime"],
-        status=SlotStatus(document["status"]),
-        version=document["version"],
-        hold=hold_of(hold) if hold else None,
-        booking_id=document.get("bookingId"),
+        id=fields.own_id(),
+        doctor_id=fields.text("doctorId"),
+        date=fields.text("date"),
+        start_time=fields.time("startTime"),
+        end_time=fields.time("endTime"),
+        status=status,
+        version=fields.number("version"),
+        hold=_hold_of(fields.inner("hold")) if is_held else None,
+        booking_id=fields.text_or_none("bookingId"),
     )
 
 
@@ -59,45 +68,50 @@ def slot_document(slot: Slot) -> Document:
     }
 
 
-def hold_of(document: Mapping[str, Any]) -> Hold:
-    otp = document["otp"]
+def _hold_of(fields: Fields) -> Hold:
+    otp = fields.inner("otp")
+    channel = otp.text_or_none("channel")
     return Hold(
-        attempt_id=document["attemptId"],
-        user_id=document["userId"],
-        placed_at=document["placedAt"],
-        expires_at=document["expiresAt"],
-        channel=Channel(otp["channel"]) if otp.get("channel") else None,
-        sends=otp["sends"],
-        sent_at=otp["sentAt"],
-        code_expires_at=otp["expiresAt"],
-        tries=otp["tries"],
-        replaces=document.get("replaces"),
+        attempt_id=fields.text("attemptId"),
+        user_id=fields.text("userId"),
+        placed_at=fields.time("placedAt"),
+        expires_at=fields.time("expiresAt"),
+        channel=otp.one_of("channel", Channel) if channel else None,
+        sends=otp.number("sends"),
+        sent_at=otp.time("sentAt"),
+        code_expires_at=otp.time("expiresAt"),
+        tries=otp.number("tries"),
+        replaces=fields.text_or_none("replaces"),
     )
 
 
-def pending_event_of(slot: Mapping[str, Any], pending: Mapping[str, Any]) -> DomainEvent:
+def pending_event_of(slot: Mapping[str, Any], pending: object) -> DomainEvent:
     """A fact as its slot remembers it until it is recorded."""
-    booking_id = pending.get("bookingId")
+    slot_fields = Fields(SLOTS, slot)
+    fields = Fields(SLOTS, {"pendingEvents": pending}).inner("pendingEvents")
+    fields.id = slot_fields.id
+    slot_id, version = slot_fields.own_id(), fields.number("version")
+    attempt_id, booking_id = fields.text("attemptId"), fields.text_or_none("bookingId")
     return DomainEvent(
-        id=event_id(slot["_id"], pending["version"]),
-        type=pending["type"],
-        aggregate_id=booking_id or pending["attemptId"] or slot["_id"],
-        slot_id=slot["_id"],
-        doctor_id=slot["doctorId"],
-        user_id=pending["userId"],
-        attempt_id=pending["attemptId"],
+        id=event_id(slot_id, version),
+        type=fields.text("type"),
+        aggregate_id=booking_id or attempt_id or slot_id,
+        slot_id=slot_id,
+        doctor_id=slot_fields.text("doctorId"),
+        user_id=fields.text("userId"),
+        attempt_id=attempt_id,
         booking_id=booking_id,
-        from_status=pending["from"],
-        to_status=pending["to"],
-        version=pending["version"],
-        actor=pending["actor"],
-        request_id=pending["requestId"],
-        at=pending["at"],
-        request_key=pending.get("requestKey"),
-        replaces=pending.get("replaces"),
-        replaced_by=pending.get("replacedBy"),
-        reason=pending.get("reason"),
-        payment=price_of(pending.get("payment")),
+        from_status=fields.text("from"),
+        to_status=fields.text("to"),
+        version=version,
+        actor=fields.text("actor"),
+        request_id=fields.text("requestId"),
+        at=fields.time("at"),
+        request_key=fields.text_or_none("requestKey"),
+        replaces=fields.text_or_none("replaces"),
+        replaced_by=fields.text_or_none("replacedBy"),
+        reason=fields.text_or_none("reason"),
+        payment=_price_or_none(fields),
     )
 
 
@@ -135,23 +149,24 @@ def booking_change(fact: DomainEvent) -> Document:
 
 
 def booking_of(document: Mapping[str, Any]) -> Booking:
+    fields = Fields(BOOKINGS, document)
     return Booking(
-        id=document["_id"],
-        attempt_id=document["attemptId"],
-        slot_id=document["slotId"],
-        doctor_id=document["doctorId"],
-        user_id=document["userId"],
-        date=document["date"],
-        start_time=document["startTime"],
-        end_time=document["endTime"],
-        status=BookingStatus(document["status"]),
-        version=document["version"],
-        created_at=document["createdAt"],
-        updated_at=document["updatedAt"],
-        replaces=document.get("replaces"),
-        replaced_by=document.get("replacedBy"),
-        changed_by=document.get("changedBy"),
-        payment=price_of(document.get("payment")),
+        id=fields.own_id(),
+        attempt_id=fields.text("attemptId"),
+        slot_id=fields.text("slotId"),
+        doctor_id=fields.text("doctorId"),
+        user_id=fields.text("userId"),
+        date=fields.text("date"),
+        start_time=fields.time("startTime"),
+        end_time=fields.time("endTime"),
+        status=fields.one_of("status", BookingStatus),
+        version=fields.number("version"),
+        created_at=fields.time("createdAt"),
+        updated_at=fields.time("updatedAt"),
+        replaces=fields.text_or_none("replaces"),
+        replaced_by=fields.text_or_none("replacedBy"),
+        changed_by=fields.text_or_none("changedBy"),
+        payment=_price_or_none(fields),
     )
 
 
@@ -159,10 +174,12 @@ def price_document(price: Price) -> Document:
     return {"amount": price.amount, "currency": price.currency}
 
 
-def price_of(document: Mapping[str, Any] | None) -> Price | None:
-    if document is None:
-        return None
-    return Price(amount=document["amount"], currency=document["currency"])
+def _price_or_none(fields: Fields) -> Price | None:
+    return _price_of(fields.inner("payment")) if fields.has("payment") else None
+
+
+def _price_of(fields: Fields) -> Price:
+    return Price(amount=fields.number("amount"), currency=fields.text("currency"))
 
 
 def _payment(price: Price | None) -> Document:
@@ -172,7 +189,7 @@ def _payment(price: Price | None) -> Document:
 
 def outbox_document(event: DomainEvent) -> Document:
     """`unsent` exists until the event is on the queue; `sentAt` from then on (TTL)."""
-    return {"unsent": True, "leasedUntil": None, **_event_fields(event)}
+    return {"v": OUTBOX_VERSION, "unsent": True, "leasedUntil": None, **_event_fields(event)}
 
 
 def audit_document(event: DomainEvent) -> Document:
@@ -223,23 +240,26 @@ def entry_document(
 
 
 def event_of(document: Mapping[str, Any]) -> DomainEvent:
+    fields = Fields(OUTBOX, document)
+    if document.get("v", OUTBOX_VERSION) != OUTBOX_VERSION:
+        raise fields.wrong("v", "unknown value")
     return DomainEvent(
-        id=document["_id"],
-        type=document["type"],
-        aggregate_id=document["aggregateId"],
-        slot_id=document["slotId"],
-        doctor_id=document["doctorId"],
-        user_id=document["userId"],
-        attempt_id=document["attemptId"],
-        booking_id=document["bookingId"],
-        from_status=document["from"],
-        to_status=document["to"],
-        version=document["version"],
-        actor=document["actor"],
-        request_id=document["requestId"],
-        at=document["at"],
-        replaces=document.get("replaces"),
-        replaced_by=document.get("replacedBy"),
+        id=fields.own_id(),
+        type=fields.text("type"),
+        aggregate_id=fields.text("aggregateId"),
+        slot_id=fields.text("slotId"),
+        doctor_id=fields.text("doctorId"),
+        user_id=fields.text("userId"),
+        attempt_id=fields.text("attemptId"),
+        booking_id=fields.text_or_none("bookingId"),
+        from_status=fields.text("from"),
+        to_status=fields.text("to"),
+        version=fields.number("version"),
+        actor=fields.text("actor"),
+        request_id=fields.text("requestId"),
+        at=fields.time("at"),
+        replaces=fields.text_or_none("replaces"),
+        replaced_by=fields.text_or_none("replacedBy"),
     )
 
 
@@ -260,35 +280,37 @@ def saga_document(saga: Saga) -> Document:
 
 
 def saga_of(document: Mapping[str, Any]) -> Saga:
+    fields = Fields(SAGAS, document)
     return Saga(
-        id=document["_id"],
-        slot_id=document["slotId"],
-        doctor_id=document["doctorId"],
-        user_id=document["userId"],
-        booking_id=document["bookingId"],
-        price=Price(amount=document["amount"], currency=document["currency"]),
-        state=SagaState(document["state"]),
-        payment_id=document.get("paymentId"),
-        try_=document["try"],
-        version=document["version"],
-        created_at=document["createdAt"],
-        updated_at=document["updatedAt"],
-        replaces=document.get("replaces"),
-        is_withdrawn=document.get("withdrawn", False),
+        id=fields.own_id(),
+        slot_id=fields.text("slotId"),
+        doctor_id=fields.text("doctorId"),
+        user_id=fields.text("userId"),
+        booking_id=fields.text("bookingId"),
+        price=_price_of(fields),
+        state=fields.one_of("state", SagaState),
+        payment_id=fields.text_or_none("paymentId"),
+        try_=fields.number("try"),
+        version=fields.number("version"),
+        created_at=fields.time("createdAt"),
+        updated_at=fields.time("updatedAt"),
+        replaces=fields.text_or_none("replaces"),
+        is_withdrawn=document.get("withdrawn") is True,
     )
 
 
 def doctor_of(document: Mapping[str, Any]) -> Doctor:
+    fields = Fields(DOCTORS, document)
     return Doctor(
-        id=document["_id"],
+        id=fields.own_id(),
         # Doctors may have been imported with less than ours have.
-        clinic_id=document.get("clinicId") or "",
-        name=document.get("name") or "",
-        specialty=document.get("specialty") or "",
-        time_zone=document.get("timeZone") or "UTC",
-        consultation_fee=document.get("consultationFee"),
-        version=document.get("version") or 1,
-        changed_by=document.get("changedBy"),
+        clinic_id=fields.text_or_none("clinicId") or "",
+        name=fields.text_or_none("name") or "",
+        specialty=fields.text_or_none("specialty") or "",
+        time_zone=fields.text_or_none("timeZone") or "UTC",
+        consultation_fee=fields.number_or_none("consultationFee"),
+        version=fields.number_or_none("version") or 1,
+        changed_by=fields.text_or_none("changedBy"),
     )
 
 
@@ -321,14 +343,14 @@ def user_document(user: User) -> Document:
 
 
 def user_of(user_id: str, document: Mapping[str, Any] | None) -> User:
-    known = document or {}
-    channel = known.get("preferredChannel")
+    fields = Fields(USERS, {"_id": user_id, **(document or {})})
+    channel = fields.text_or_none("preferredChannel")
     return User(
         id=user_id,
-        phone=known.get("phone"),
-        email=known.get("email"),
+        phone=fields.text_or_none("phone"),
+        email=fields.text_or_none("email"),
         preferred_channel=Channel(channel) if channel in list(Channel) else None,
-        locale=known.get("locale"),
-        time_zone=known.get("timeZone") or "UTC",
-        clinic_id=known.get("clinicId"),
+        locale=fields.text_or_none("locale"),
+        time_zone=fields.text_or_none("timeZone") or "UTC",
+        clinic_id=fields.text_or_none("clinicId"),
     )

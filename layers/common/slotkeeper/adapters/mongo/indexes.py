@@ -28,6 +28,7 @@ from slotkeeper.domain.slot import SlotStatus
 
 # Indexes that their queries name (`paging`).
 FREE_SLOTS = "free_slots"
+PENDING_EVENTS = "pending_events"
 USER_BOOKINGS = "user_bookings_by_start"
 DOCTOR_BOOKINGS = "doctor_bookings_by_start"
 BOOKINGS_BY_STATUS = "status_by_start"
@@ -62,10 +63,13 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index("holds_by_attempt", "hold.attemptId", partialFilterExpression=_RESERVED),
         # Facts not yet recorded: empty but for what is happening now.
         _index(
-            "pending_events",
+            PENDING_EVENTS,
             "pendingEvents.attemptId",
             partialFilterExpression={"pendingEvents": {"$exists": True}},
         ),
+        # What the operator has to look at: none, most of the time.
+        _index("set_aside", "setAside.at", sparse=True),
+        _index("events_set_aside", "setAsideEvents.at", sparse=True),
     ],
     BOOKINGS: [
         # Invariant 1, behind the slot's own decision.
@@ -102,6 +106,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index("unsent", "at", "_id", partialFilterExpression={"unsent": True}),
         # Kept as long as SQS may keep a message, for replay.
         _index("sent_ttl", "sentAt", expireAfterSeconds=14 * _DAY),
+        _index("set_aside", "setAside.at", sparse=True),
     ],
     AUDIT_LOGS: [
         _index("by_booking", "bookingId", "at"),

@@ -23,6 +23,7 @@ from slotkeeper.adapters.mongo.documents import (
     booking_of,
     outbox_document,
 )
+from slotkeeper.adapters.mongo.fields import readable
 from slotkeeper.adapters.mongo.sagas import give_back
 from slotkeeper.adapters.together import together
 from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
@@ -32,6 +33,8 @@ from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
 from slotkeeper.ports.common import Together
 
 _DUPLICATE_KEY = 11000
+_TYPE_MISMATCH = 14
+"""What is to be counted up is no number."""
 
 
 class MongoLedger:
@@ -90,17 +93,22 @@ class MongoLedger:
         if not facts:
             return
         confirmed = BookingStatus.CONFIRMED.value
-        with call():
-            self._bookings.bulk_write(
-                [
-                    UpdateOne(
-                        {"_id": f.booking_id, "doctorId": f.doctor_id, "status": confirmed},
-                        booking_change(f),
-                    )
-                    for f in facts
-                ],
-                ordered=False,
+        changes = [
+            UpdateOne(
+                {"_id": f.booking_id, "doctorId": f.doctor_id, "status": confirmed},
+                booking_change(f),
             )
+            for f in facts
+        ]
+        with call():
+            try:
+                self._bookings.bulk_write(changes, ordered=False)
+            except BulkWriteError as error:
+                if error.details.get("writeConcernErrors") or any(
+                    failure["code"] != _TYPE_MISMATCH for failure in error.details["writeErrors"]
+                ):
+                    raise
+                raise BrokenInvariant("a booking that cannot be changed") from error
 
     def _add(self, bookings: Sequence[Booking]) -> None:
         known = _insert_absent(self._bookings, [booking_document(b) for b in bookings])
@@ -109,7 +117,7 @@ class MongoLedger:
         told = {b.id: (b.slot_id, b.created_at) for b in bookings}
         with call():
             for row in self._bookings.find({"_id": {"$in": known}}):
-                if (row["slotId"], row["createdAt"]) != told[row["_id"]]:
+                if (row.get("slotId"), row.get("createdAt")) != told[row["_id"]]:
                     raise BrokenInvariant("two confirmations under one booking id")
 
     def booking(self, booking_id: str) -> Booking | None:
@@ -129,8 +137,12 @@ class MongoLedger:
             "startTime": time,
         }
         with call():
-            found = self._bookings.find({"$or": [{"_id": {"$in": list(ids)}}, theirs]}).limit(100)
-            return [booking_of(document) for document in found]
+            found = list(
+                self._bookings.find({"$or": [{"_id": {"$in": list(ids)}}, theirs]}).limit(100)
+            )
+        named = [booking_of(document) for document in found if document["_id"] in ids]
+        # Of the patient's others, one that cannot be read keeps them from nothing.
+        return named + readable((one for one in found if one["_id"] not in ids), booking_of)
 
 
 def _insert_absent(collection: Collection[Document], documents: Sequence[Document]) -> list[str]:

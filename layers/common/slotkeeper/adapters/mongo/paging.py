@@ -6,14 +6,17 @@ and may settle on one that has to sort, or to read what it does not return.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pymongo.collection import Collection
+from pymongo.cursor import Cursor
 
 from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.adapters.mongo.fields import readable
 from slotkeeper.ports.pages import MAX_TOTAL, Position
 
+Item = TypeVar("Item")
 Bounds = Mapping[str, Any]  # Any: operators with what BSON holds
 
 
@@ -38,22 +41,39 @@ def page(
     collection: Collection[Document],
     queries: Sequence[Document],
     key: str,
+    made: Callable[[Mapping[str, Any]], Item],
     *,
     index: str,
     skip: int,
     limit: int,
-) -> Iterator[Document]:
+) -> Sequence[Item]:
     """`limit` items of the queries, one after the other; `skip` is for a list of one query."""
-    left = limit
+    items: list[Item] = []
     for query in queries:
-        if left:
+        if len(items) < limit:
             # Within a tie the key is no order, and asking for it would cost the merge by `_id`.
             is_tie = "_id" in query
             order = [("_id", 1)] if is_tie else [(key, 1), ("_id", 1)]
-            found = collection.find(query).sort(order).hint(index).skip(skip).limit(left)
-            for document in found:
-                left -= 1
-                yield document
+            found = collection.find(query).sort(order).hint(index)
+            items += filled(found, made, skip=skip, limit=limit - len(items))
+    return items
+
+
+def filled(
+    found: Cursor[Document], made: Callable[[Mapping[str, Any]], Item], *, skip: int, limit: int
+) -> list[Item]:
+    """`limit` items from `skip` on. What cannot be read is left out, noted, and made up for.
+
+    So a list goes on behind it. Of pages by number, those after it may repeat an item.
+    """
+    items: list[Item] = []
+    while True:
+        wanted = limit - len(items)
+        documents = list(found.clone().skip(skip).limit(wanted))
+        items += readable(documents, made)
+        if len(items) == limit or len(documents) < wanted:
+            return items
+        skip += wanted
 
 
 def total(collection: Collection[Document], query: Document, *, index: str) -> int:

@@ -20,6 +20,7 @@ from slotkeeper.adapters.mongo.documents import (
     user_of,
     user_quota_id,
 )
+from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.domain.user import User
 from slotkeeper.ports.people import CodesToday
 
@@ -82,7 +83,8 @@ def _codes_today(found: Document) -> CodesToday:
     tomorrow = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def count(quotas: Sequence[Document]) -> int:
-        return sum(quota["count"] for quota in quotas if quota["day"] == found["today"])
+        todays = [quota for quota in quotas if quota.get("day") == found["today"]]
+        return sum(Fields(QUOTAS, quota).number("count") for quota in todays)
 
     return CodesToday(
         of_user=count(found["ofUser"]),
@@ -104,11 +106,11 @@ class MongoDoctors:
     def clinic_of(self, doctor_id: str) -> str | None:
         with call():
             doctor = self._doctors.find_one({"_id": doctor_id}, {"clinicId": 1})
-        return doctor.get("clinicId") if doctor else None
+        return Fields(DOCTORS, doctor).text_or_none("clinicId") if doctor else None
 
     def fee_of(self, doctor_id: str) -> int | None:
-        """`Fees`: what is no whole number above nothing is no fee."""
+        """`Fees`: nothing or less is no fee. Raises Corrupted: what it says is no number."""
         with call():
             doctor = self._doctors.find_one({"_id": doctor_id}, {"consultationFee": 1})
-        fee = doctor.get("consultationFee") if doctor else None
-        return fee if isinstance(fee, int) and not isinstance(fee, bool) and fee > 0 else None
+        fee = Fields(DOCTORS, doctor).number_or_none("consultationFee") if doctor else None
+        return fee if fee and fee > 0 else None

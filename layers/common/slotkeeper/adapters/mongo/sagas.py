@@ -19,6 +19,7 @@ from slotkeeper.adapters.mongo.documents import (
     saga_document,
     saga_of,
 )
+from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.payment import ENDED_BY_BOOKING, NEXT, RESTING, Price, Saga, SagaState
 from slotkeeper.ports.payments import DueSagas
@@ -119,7 +120,7 @@ class MongoSagas:
         for document in found:
             try:
                 sagas.append(saga_of(document))
-            except (KeyError, TypeError, ValueError):
+            except Corrupted:
                 unreadable.append(document["_id"])
         if unreadable:
             with call():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from pymongo import UpdateOne
@@ -12,6 +13,7 @@ from pymongo.database import Database
 from slotkeeper.adapters.mongo.change import (
     HOLD_IS_OVER,
     IS_FREE,
+    IS_SOUND_HOLD,
     LISTED,
     NEXT_VERSION,
     SHOWN,
@@ -31,9 +33,14 @@ from slotkeeper.adapters.mongo.change import (
     with_lapse,
 )
 from slotkeeper.adapters.mongo.client import call
-from slotkeeper.adapters.mongo.documents import SLOTS, Document, pending_event_of, slot_of
-from slotkeeper.adapters.mongo.indexes import FREE_SLOTS
+from slotkeeper.adapters.mongo.documents import FACT_VERSION, SLOTS, Document, slot_of
+from slotkeeper.adapters.mongo.fields import noted, readable
+from slotkeeper.adapters.mongo.indexes import FREE_SLOTS, PENDING_EVENTS
+from slotkeeper.adapters.mongo.paging import filled
+from slotkeeper.adapters.mongo.set_aside import NOT_SET_ASIDE, facts_set_aside
+from slotkeeper.adapters.mongo.unread import read_facts, set_unsound_aside
 from slotkeeper.adapters.together import together
+from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import (
@@ -50,8 +57,11 @@ from slotkeeper.ports.slots import SlotDecision, SlotFilter
 
 _MOST_OFFSET = timedelta(hours=16)
 """No zone is or was farther from UTC."""
-UNRECORDED = {"pendingEvents": {"$exists": True}, "pendingEvents.attemptId": {"$gte": ""}}
-"""Names the partial index's key as well as its condition, or the planner would not use it."""
+_FOR_US: Document = {**NOT_SET_ASIDE, "pendingEvents.v": {"$not": {"$gt": FACT_VERSION}}}
+"""Slots whose facts this code can carry on. One of a later version has others wait with it."""
+_REFUSED = "pendingEvents: refused by the database"
+_REFUSED_FOR = timedelta(minutes=10)
+"""A fact that the database refuses for longer than this is set aside."""
 
 
 class MongoSlots:
@@ -100,8 +110,9 @@ class MongoSlots:
                 "hold": hold,
             },
         )
-        placed = (document.get("hold") or {}).get("requestId") == request_id
-        return decision_of(document, made=placed)
+        decision = decision_of(document, made=False)
+        placed = decision.slot.hold and document["hold"].get("requestId") == request_id
+        return replace(decision, made=bool(placed))
 
     def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> None:
         with call():
@@ -144,8 +155,9 @@ class MongoSlots:
             ),
             _otp({"tries": {"$add": ["$hold.otp.tries", 1]}}),
         )
-        tries = (document.get("hold") or {"otp": {"tries": 0}})["otp"]["tries"]
-        return decision_of(document, made=tries <= self._policy.max_tries)
+        decision = decision_of(document, made=True)
+        hold = decision.slot.hold
+        return replace(decision, made=hold is None or hold.tries <= self._policy.max_tries)
 
     def count_send(
         self, slot_id: str, *, attempt_id: str, user_id: str, request_key: str
@@ -173,8 +185,9 @@ class MongoSlots:
                 }
             ),
         )
-        otp = (document.get("hold") or {}).get("otp") or {}
-        return decision_of(document, made=otp.get("requestKey") == request_key)
+        decision = decision_of(document, made=False)
+        asked_by = decision.slot.hold and document["hold"]["otp"].get("requestKey")
+        return replace(decision, made=asked_by == request_key)
 
     def undo_send(self, slot_id: str, *, attempt_id: str, sends: int) -> None:
         with call():
@@ -225,35 +238,45 @@ class MongoSlots:
         return decided(document, RELEASE.event, request_id, attempt_id=attempt_id)
 
     def expire_due(self, *, limit: int, request_id: str) -> int:
+        is_over = {"$expr": {"$lte": ["$hold.expiresAt", "$$NOW"]}}
         with call():
-            due = [
-                document["_id"]
-                for document in self._slots.find(
-                    {
-                        "status": SlotStatus.RESERVED,
-                        "$expr": {"$lte": ["$hold.expiresAt", "$$NOW"]},
-                    },
-                    {"_id": 1},
+            due = list(
+                self._slots.find(
+                    {"status": SlotStatus.RESERVED, **is_over, **NOT_SET_ASIDE},
+                    {"isSound": IS_SOUND_HOLD},
                 )
                 .sort("hold.expiresAt", 1)
                 .limit(limit)
-            ]
-            if due:
+            )
+            sound = [document["_id"] for document in due if document["isSound"]]
+            if sound:
                 changes = transition(EXPIRE, actor=SYSTEM, request_id=request_id)
                 self._slots.update_many(
-                    {"_id": {"$in": due}, "status": SlotStatus.RESERVED},
+                    {"_id": {"$in": sound}, "status": SlotStatus.RESERVED},
                     guarded(HOLD_IS_OVER, changes),
                 )
+            unsound = [document["_id"] for document in due if not document["isSound"]]
+            set_unsound_aside(self._slots, unsound)
         return len(due)
 
     def unrecorded(self, *, limit: int) -> Sequence[tuple[Slot, DomainEvent]]:
+        pending = {"pendingEvents": {"$exists": True}, **_FOR_US}
         with call():
-            documents = list(self._slots.find(UNRECORDED, SHOWN).limit(limit))
-        return [
-            (slot_of(document), pending_event_of(document, pending))
-            for document in documents
-            for pending in document["pendingEvents"]
-        ]
+            documents = list(self._slots.find(pending, SHOWN).hint(PENDING_EVENTS).limit(limit))
+            return [told for document in documents for told in read_facts(self._slots, document)]
+
+    def set_refused_aside(self, facts: Sequence[DomainEvent]) -> None:
+        with call():
+            for fact in facts:
+                is_it = all_of(
+                    {"$eq": ["$$this.version", fact.version]},
+                    {"$lte": ["$$this.at", after("$$NOW", -_REFUSED_FOR)]},
+                )
+                done = self._slots.update_one(
+                    key_of(fact.slot_id), facts_set_aside(is_it, _REFUSED)
+                )
+                if done.modified_count:
+                    noted(Corrupted(SLOTS, fact.slot_id, _REFUSED))
 
     def mark_recorded(self, facts: Sequence[DomainEvent]) -> None:
         recorded: dict[str, list[int]] = {}
@@ -271,20 +294,15 @@ class MongoSlots:
     def find(self, slot_ids: Sequence[str]) -> Sequence[Slot]:
         keys = [key_of(slot_id) for slot_id in slot_ids]
         with call():
-            return [slot_of(document) for document in self._slots.find({"$or": keys}, LISTED)]
+            return readable(self._slots.find({"$or": keys}, LISTED), slot_of)
 
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
     ) -> Sequence[Slot]:
+        free = self._slots.find(_free(wanted, now, after), LISTED)
+        in_order = free.sort([("startTime", 1), ("_id", 1)]).hint(FREE_SLOTS)
         with call():
-            cursor = (
-                self._slots.find(_free(wanted, now, after), LISTED)
-                .sort([("startTime", 1), ("_id", 1)])
-                .hint(FREE_SLOTS)
-                .skip(skip)
-                .limit(limit)
-            )
-            return [slot_of(document) for document in cursor]
+            return filled(in_order, slot_of, skip=skip, limit=limit)
 
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
         with call():

@@ -10,15 +10,17 @@ from pymongo.collection import Collection
 
 from slotkeeper.adapters.mongo.change import (
     HOLD_IS_OVER,
+    IS_WRITABLE,
     NEXT_VERSION,
     SHOWN,
-    facts_of,
     guarded,
     transition,
     with_lapse,
 )
 from slotkeeper.adapters.mongo.documents import Document, slot_of
-from slotkeeper.adapters.mongo.slots import UNRECORDED
+from slotkeeper.adapters.mongo.fields import readable
+from slotkeeper.adapters.mongo.set_aside import NOT_SET_ASIDE
+from slotkeeper.adapters.mongo.unread import read_facts
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.slot import EXPIRE, MAX_SLOT, Slot, SlotStatus
 from slotkeeper.domain.timetable import Period
@@ -33,7 +35,8 @@ class Unsettled(Exception):
 class Times:
     """The slots of one doctor that share an instant with the period, in a transaction or without.
 
-    A slot whose hold is over counts as free.
+    A slot whose hold is over counts as free. One that cannot be read, or has facts set aside, is
+    nobody's to change or remove.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class Times:
     def unrecorded(self) -> Sequence[tuple[Slot, DomainEvent]]:
         """What free and blocked slots have to be recorded."""
         found = self._slots.find(self._unrecorded(), SHOWN, session=self._session)
-        return [(slot_of(row), fact) for row in found for fact in facts_of(row)]
+        return [told for row in found for told in read_facts(self._slots, row)]
 
     def block(self, request_id: str) -> int:
         """Block what is free; how many."""
@@ -81,13 +84,13 @@ class Times:
             self._slots.update_many(
                 free, [{"$set": blocking}], session=self._session
             ).modified_count
-            for free in (self._of(SlotStatus.ACTIVE), self._lapsed())
+            for free in (self._whole(SlotStatus.ACTIVE), self._lapsed())
         )
 
     def unblock(self) -> int:
         """Free what is blocked; how many."""
         changes = {"$set": {"status": SlotStatus.ACTIVE.value}, "$inc": {"version": 1}}
-        blocked = self._of(SlotStatus.BLOCKED)
+        blocked = self._whole(SlotStatus.BLOCKED)
         return self._slots.update_many(blocked, changes, session=self._session).modified_count
 
     def remove(self) -> tuple[int, int]:
@@ -99,7 +102,7 @@ class Times:
         for unsettled in (self._unrecorded(), self._lapsed()):
             if self._slots.find_one(unsettled, {"_id": 1}, session=self._session) is not None:
                 raise Unsettled
-        free = self._of(SlotStatus.ACTIVE, SlotStatus.BLOCKED)
+        free = self._whole(SlotStatus.ACTIVE, SlotStatus.BLOCKED)
         newest = self._slots.aggregate(
             [{"$match": free}, {"$group": {"_id": None, "version": {"$max": "$version"}}}],
             session=self._session,
@@ -113,10 +116,13 @@ class Times:
         if not lapsed_too:
             held["$expr"] = {"$gt": ["$hold.expiresAt", "$$NOW"]}
         found = [
-            slot_of(row)
+            slot
             for theirs in (self._of(SlotStatus.BOOKED), held)
-            for row in self._slots.find(
-                theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
+            for slot in readable(
+                self._slots.find(
+                    theirs, {"pendingEvents": 0}, batch_size=_IN_ONE_BATCH, session=self._session
+                ),
+                slot_of,
             )
         ]
         return sorted(found, key=lambda slot: (slot.start_time, slot.id))
@@ -132,8 +138,13 @@ class Times:
 
     def _lapsed(self) -> Document:
         """Slots whose hold is over."""
-        is_over = {"$expr": {"$lte": ["$hold.expiresAt", "$$NOW"]}}
-        return {**self._of(SlotStatus.RESERVED), **is_over}
+        return {**self._of(SlotStatus.RESERVED), **NOT_SET_ASIDE, "$expr": HOLD_IS_OVER}
+
+    def _whole(self, *statuses: SlotStatus) -> Document:
+        """Slots of these statuses that can be read, and have told all."""
+        untold = {"setAsideEvents": {"$exists": False}}
+        return {**self._of(*statuses), **NOT_SET_ASIDE, **untold, "$expr": IS_WRITABLE}
 
     def _unrecorded(self) -> Document:
-        return {**self._of(SlotStatus.ACTIVE, SlotStatus.BLOCKED), **UNRECORDED}
+        untold = {"pendingEvents": {"$exists": True}, **NOT_SET_ASIDE}
+        return {**self._of(SlotStatus.ACTIVE, SlotStatus.BLOCKED), **untold}

@@ -25,6 +25,7 @@ from slotkeeper.adapters.mongo.documents import (
     entry_document,
     slot_document,
 )
+from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.adapters.mongo.times import Times, Unsettled
 from slotkeeper.adapters.mongo.transaction import TRANSACTION_SECONDS, in_transaction
 from slotkeeper.domain.doctor import Doctor
@@ -59,8 +60,10 @@ class MongoTimetables:
             doctor = self._next_in_turn(doctor_id, session)
             done = self._schedules.find_one({"_id": id_}, session=session)
             if done is not None:
-                return Filled(created=done["created"], skipped=done["skipped"])
-            wanted = make(doctor_of(doctor), doctor.get("lastVersion", 0) + 1)
+                known = Fields(SCHEDULES, done)
+                return Filled(created=known.number("created"), skipped=known.number("skipped"))
+            last = Fields(DOCTORS, doctor).number_or_none("lastVersion") or 0
+            wanted = make(doctor_of(doctor), last + 1)
             fresh = without_overlaps(wanted, self._taken(doctor_id, wanted, session))
             if fresh:
                 self._slots.insert_many([slot_document(slot) for slot in fresh], session=session)
@@ -92,7 +95,7 @@ class MongoTimetables:
             times = Times(self._slots, doctor_id, period, session)
             done = self._audit.find_one({"_id": id_}, session=session)
             if done is not None:
-                changed = int(done["details"]["changed"])
+                changed = Fields(AUDIT_LOGS, done).inner("details").number("changed")
             else:
                 changed = self._made(change, times, doctor_id, asked, session)
                 told = {"from": period.start, "to": period.end, "changed": changed}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -17,6 +18,7 @@ from slotkeeper.domain.errors import Unavailable
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
+_WHOLE = re.compile(r"[0-9]{1,15}")
 Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read where it is known
 
 
@@ -45,6 +47,11 @@ def one_trip(redis: Redis, *commands: Command) -> list[Any]:
         for command in commands:
             command(pipeline)
         return pipeline.execute()
+
+
+def whole(text: Any) -> int | None:  # Any: what Redis answered
+    """The number that Redis keeps as this text; None if it is none of ours."""
+    return int(text) if isinstance(text, str) and _WHOLE.fullmatch(text) else None
 
 
 @cache

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import Any
+
 from redis import Redis
 
-from slotkeeper.adapters.redis.client import call, one_trip, script
+from slotkeeper.adapters.redis.client import call, one_trip, script, whole
 from slotkeeper.adapters.redis.keys import Keys, ms
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeRecord, CodeTry
+
+_BASE32 = re.compile(r"(?:[A-Z2-7]{8}){1,16}")
 
 
 class RedisCodes:
@@ -28,10 +34,10 @@ class RedisCodes:
         )
         number, left_ms, *fields = tried or (0, 0)
         return CodeTry(
-            record=_record(*fields) if tried else None,
+            record=_record(fields),
             number=number,
             record_lapses_in=_seconds(left_ms),
-            failures=int(failures or 0),
+            failures=whole(failures) or 0,
             failures_lapse_in=_seconds(failures_ms),
         )
 
@@ -45,8 +51,7 @@ class RedisCodes:
             fields = self._redis.hmget(
                 self._keys.code(user_id, attempt_id), "slotId", "seed", "keyId", "sendNumber"
             )
-        known = [str(field) for field in fields if field is not None]
-        return _record(*known) if len(known) == len(fields) else None
+        return _record(fields)
 
     def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
         self._put(user_id, attempt_id, record, lifetime_ms, "next")
@@ -79,8 +84,14 @@ class RedisCodes:
             )
 
 
-def _record(slot_id: str, seed: str, key_id: str, send_number: str) -> CodeRecord:
-    return CodeRecord(slot_id=slot_id, seed=seed, key_id=key_id, send_number=int(send_number))
+def _record(fields: Sequence[Any]) -> CodeRecord | None:
+    """What a code is made of, or None: not there, or not ours, which is the same."""
+    match fields:
+        case [str(slot_id), str(seed), str(key_id), str(text)]:
+            number = whole(text)
+            if number is not None and _BASE32.fullmatch(seed):
+                return CodeRecord(slot_id=slot_id, seed=seed, key_id=key_id, send_number=number)
+    return None
 
 
 def _seconds(milliseconds: int) -> int:

@@ -71,7 +71,9 @@ def _common(asked: RedisUrl) -> dict[str, Any]:
     tls: dict[str, Any] = {"ssl": True, **asked.tls} if asked.is_tls else {}
     if "ssl_check_hostname" in tls:
         tls["ssl_check_hostname"] = tls["ssl_check_hostname"] == "yes"
-    return {"decode_responses": True, "protocol": 2, "driver_info": None, **tls}
+    # Bytes that are no text become a text that equals none of ours: one garbled value is no error.
+    text = {"decode_responses": True, "encoding_errors": "replace"}
+    return {**text, "protocol": 2, "driver_info": None, **tls}
 
 
 def _retries(count: int) -> Retry:

@@ -6,16 +6,21 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from pydantic import ValidationError
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, Keys, ms
 from slotkeeper.adapters.redis.pages import to_forget
 from slotkeeper.adapters.redis.requests import RedisRequests, state_of
+from slotkeeper.contracts.bookings import HoldSlotResponse
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, doctor_of
 from slotkeeper.ports.holds import Admission, HoldTicket
+
+_LIVES_ON = -1
+"""What PTTL says of a key that has no end."""
 
 
 class RedisGate:
@@ -38,13 +43,18 @@ class RedisGate:
             raise
         request, holder, lock_ms, place, wrote_code = answers
         known = state_of(request)
+        if holder is not None and lock_ms == _LIVES_ON:
+            # Ours all lapse. What is not ours keeps nobody from a slot, for MongoDB decides.
+            holder, is_ours = None, False
+        else:
+            is_ours = holder is None
         return Admission(
-            answer=known.answer,
+            answer=known.answer if _is_answer(known.answer) else None,
             is_reused=known.is_reused,
             busy_for_ms=known.busy_for_ms,
             lock_holder=holder or ticket.attempt_id,
             lock_for_ms=lock_ms,
-            took_lock=holder is None,
+            took_lock=is_ours,
             took_place=place[0] == 1,
             place_in_ms=place[1] if place[0] == -1 else None,
             other_slots=[_slot_of(other) for other in place[1:]] if place[0] != -1 else [],
@@ -159,6 +169,14 @@ class RedisGate:
 
     def _abandon(self, ticket: HoldTicket) -> Command:
         return self._requests.to_abandon(ticket.request_key, owner=ticket.request_id)
+
+
+def _is_answer(text: str | None) -> bool:
+    """Whether this was answered to a request to hold a slot; what was not was never answered."""
+    try:
+        return text is not None and bool(HoldSlotResponse.model_validate_json(text))
+    except ValidationError:
+        return False
 
 
 def _place(slot_id: str, attempt_id: str) -> str:

@@ -17,16 +17,19 @@ from datetime import UTC, datetime, timedelta
 from redis import Redis
 
 from slotkeeper.adapters.redis.breaker import Breaker
-from slotkeeper.adapters.redis.client import Command, one_trip, script
+from slotkeeper.adapters.redis.client import Command, one_trip, script, whole
 from slotkeeper.adapters.redis.keys import PAGE_CLAIM, PAGES_KEPT, Keys, ms
 from slotkeeper.adapters.redis.views import RedisViews
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.common import Clock
 from slotkeeper.ports.pages import KeptPage, View
+from slotkeeper.services.kept import kept
 
 MOST_FIELDS = 500
 """Fields of one hash: what filters nobody else asks for can take up is bounded."""
 _LOOKS = 5
+_LAST_MS = 253_402_300_799_000
+"""The last second that a `datetime` can tell."""
 _BETWEEN_LOOKS = timedelta(milliseconds=40)
 
 
@@ -83,6 +86,7 @@ class _Pages:
                 self._wait(_BETWEEN_LOOKS.total_seconds())
             state, told = one_trip(self._redis, self._to_look_up(key, field), *noting)[0]
             if state == "kept":
+                # One that is none of ours is made anew; it lapses with its generation.
                 return _page_of(told), ""
             generation, noting = told, []
             if state == "yours":
@@ -161,11 +165,13 @@ def to_forget(key: str) -> Command:
     return lambda p: p.eval(script("forget_pages"), 1, key, fresh, ms(PAGES_KEPT))
 
 
-def _page_of(told: str) -> KeptPage:
-    until, etag, text = told.split("\n", 2)
-    return KeptPage(
-        text=text, etag=etag, valid_until=datetime.fromtimestamp(int(until) / 1000, UTC)
-    )
+def _page_of(told: str) -> KeptPage | None:
+    until, _, rest = told.partition("\n")
+    etag, _, text = rest.partition("\n")
+    instant = whole(until)
+    if instant is None or instant > _LAST_MS or kept(text).etag != etag:
+        return None
+    return KeptPage(text=text, etag=etag, valid_until=datetime.fromtimestamp(instant / 1000, UTC))
 
 
 def _ms_of(instant: datetime) -> int:

@@ -13,4 +13,9 @@ end
 if known[2] then
   return {'answered', known[2]}
 end
-return {'busy', redis.call('PTTL', KEYS[1])}
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then -- ours all lapse: what does not is made to, or it would be busy for ever
+  left = tonumber(ARGV[3])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return {'busy', left}

@@ -4,7 +4,8 @@
 -- {'yours', generation}: make it, and keep it if the generation is still this one.
 local known = redis.call('HMGET', KEYS[1], ARGV[1], 'g', 'c' .. ARGV[1])
 local page, generation, claim = known[1], known[2], known[3]
-if page and tonumber(string.match(page, '^%d+')) > tonumber(ARGV[2]) then
+local until_ms = page and tonumber(string.match(page, '^%d+') or '0')
+if page and until_ms > tonumber(ARGV[2]) then
   return {'kept', page}
 end
 if not generation then
@@ -14,7 +15,7 @@ if not generation then
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if claim and tonumber(claim) > now then
+if claim and (tonumber(claim) or 0) > now then
   return {'busy', generation}
 end
 if redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) then

@@ -7,7 +7,9 @@ local now = time[1] * 1000000 + time[2]
 -- Rounded up, so never more than was granted come back.
 local cost = math.ceil(ARGV[2] * 1000000 / ARGV[1])
 local burst = cost * ARGV[1]
-local full_at = tonumber(redis.call('GET', KEYS[1]) or now)
+local known = redis.pcall('GET', KEYS[1])
+-- What is not a number, or nothing to GET, is none of ours, and is overwritten.
+local full_at = tonumber(type(known) == 'string' and string.match(known, '^%d+$') or now)
 -- Not past a burst from now: it would be where the clock was set back or the limit lowered.
 full_at = math.min(math.max(full_at, now), now + burst)
 local next_in = full_at + cost - now - burst

@@ -1,0 +1,49 @@
+"""The operator's commands: progress to stderr, answers to stdout."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Protocol
+
+from ops import dlq, set_aside
+from ops.stores import OpsError
+
+
+class Command(Protocol):
+    """A module that is a command."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int:
+        """Do it; the exit code."""
+        ...
+
+
+COMMANDS: Mapping[str, tuple[Command, str]] = {
+    "dlq": (dlq, "show messages that failed for good, and bring them back"),
+    "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m ops", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (command, does) in COMMANDS.items():
+        command.add_arguments(commands.add_parser(name, help=does, description=command.__doc__))
+    arguments = parser.parse_args()
+    try:
+        return COMMANDS[arguments.command][0].run(arguments)
+    except OpsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
