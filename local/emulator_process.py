@@ -76,8 +76,8 @@ def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not
             module = sys.modules.get(f"ministack.services.{name}")
             try:
                 state = module.get_state() if module else None
-            except RuntimeError:
-                continue  # changed while it was copied: next time
+            except (RuntimeError, AttributeError):
+                continue  # changed while it was copied, or is still being imported: next time
             if state is not None and state != saved.get(name):
                 persistence.save_state(name, state)
                 saved[name] = state

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from pymongo import MongoClient
 
 from local.payment_simulator import Simulator, running
 from local.simulated_payments import Fault, SimulatedPayments
@@ -25,6 +26,7 @@ from slotkeeper.domain.errors import (
 )
 from slotkeeper.domain.payment import LatePayment, PaymentStatus, Price
 from slotkeeper.domain.user import Caller, Role
+from tests.support.explained import explained
 from tests.support.house import House
 from tests.support.paying import DECLINED, FEE, VISA, Died, Life, Shop
 
@@ -677,6 +679,24 @@ def test_a_provider_that_is_down_is_not_asked_for_every_payment(shop: Shop) -> N
     settlement = shop.house.settle()
 
     assert settlement.waiting == 3
+
+
+def test_payments_read_no_saga_but_those_they_are_about(
+    shop: Shop, mongo: MongoClient[dict[str, Any]]
+) -> None:
+    sagas = shop.house.database[SAGAS]
+    sagas.insert_many([{**_saga(f"at_{n}"), "state": "captured"} for n in range(2_000)])
+    with explained(mongo) as found:
+        shop.simulator.payments.fail("capture", Fault.LOST)
+        booking = shop.verify().booking
+        shop.settle()
+        _cancel(shop, booking)
+        shop.settle()
+
+    assert shop.saga["state"] == "refunded"
+    of_sagas = [plan for plan in found.plans if SAGAS in plan.statement.values()]
+    assert len(of_sagas) > 10
+    assert [plan for plan in of_sagas if not plan.is_bounded] == []
 
 
 def _saga(attempt: str) -> dict[str, Any]:
