@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from ops import dlq, set_aside
+from ops.check import command as check
 from ops.stores import OpsError
 
 
@@ -24,6 +25,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, tuple[Command, str]] = {
+    "check": (check, "read a database, and report each violated invariant"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
 }

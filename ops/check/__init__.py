@@ -54,5 +54,7 @@ def check(
     yield from guard_violations(reader)
     yield from passes.slots(reader, moment)
     yield from passes.bookings(reader, moment)
+    yield from passes.sagas(reader, moment)
+    yield from passes.deliveries(reader, moment)
     if redis is not None:
         yield from KeyPass(redis, Keys(environment), reader, moment).violations()

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ops.check.reader import Reader
-from ops.check.stored import SlotSeen, Stored, booking_stored, slot_stored
+from ops.check.shapes import SAGAS
+from ops.check.stored import (
+    Payment,
+    SlotSeen,
+    Stored,
+    booking_stored,
+    saga_stored,
+    slot_stored,
+)
 from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, SLOTS, Document
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.booking import Booking, BookingStatus
@@ -24,8 +32,14 @@ class BookingCase:
     """Whether the audit log tells anything of it."""
     related: dict[str, Stored[Booking]] = field(default_factory=dict)
     """Those it names, and the one its attempt leads to, by id."""
+    payment: Stored[Payment] | None = None
+    """Of its attempt; looked for only where the booking has a price."""
     rivals: list[Stored[Booking]] = field(default_factory=list)
     """Confirmed bookings of its slot, itself among them if it is; not read in passing."""
+
+    @property
+    def has_price(self) -> bool:
+        return self.booking.document.get("payment") is not None
 
     def related_ids(self) -> list[str]:
         booking = self.booking.says
@@ -72,6 +86,17 @@ def _add(reader: Reader, cases: Sequence[BookingCase], *, every_slot: bool) -> N
     for case, id_ in wanted:
         if id_ in found:
             case.related[id_] = booking_stored(found[id_])
+    _add_payments(reader, cases)
+
+
+def _add_payments(reader: Reader, cases: Sequence[BookingCase]) -> None:
+    by_attempt: dict[str, list[BookingCase]] = {}
+    for case in cases:
+        if case.booking.says and case.has_price:
+            by_attempt.setdefault(case.booking.says.attempt_id, []).append(case)
+    for document in reader.among(SAGAS, "_id", by_attempt):
+        for case in by_attempt[document["_id"]]:
+            case.payment = saga_stored(document)
 
 
 def _add_rivals(reader: Reader, cases: Sequence[BookingCase]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ops.check.booking_case import BookingCase
 from ops.check.moment import Moment
+from ops.check.payment_rules import booking_payment_violations
 from ops.check.rules import (
     ATTEMPT_BOOKED_TWICE,
     ATTEMPT_OF_OTHER,
@@ -30,6 +31,7 @@ def booking_violations(case: BookingCase, moment: Moment) -> Iterator[Violation]
         yield from _attempt(case, case.booking.says)
         yield from _told(case, case.booking.says, moment)
         yield from _replacement(case, case.booking.says)
+        yield from booking_payment_violations(case, case.booking.says, moment)
 
 
 def _slot(case: BookingCase, booking: Booking) -> Iterator[Violation]:

@@ -14,16 +14,20 @@ from typing import TypeVar
 from ops.check.batches import batches
 from ops.check.booking_case import booking_cases, read_booking_cases
 from ops.check.booking_rules import booking_violations
+from ops.check.delivery_rules import delivery_violations, read_deliveries
 from ops.check.fact_rules import fact_violations
 from ops.check.merge import side_by_side
 from ops.check.moment import Moment
 from ops.check.overlaps import Overlaps, overlap_violations
+from ops.check.payment_rules import payment_cases, payment_violations, read_payment_cases
 from ops.check.reader import Reader
+from ops.check.shapes import SAGAS
 from ops.check.slot_case import SlotCase, add_bookings, read_slot_cases, slot_case
 from ops.check.slot_rules import slot_violations
+from ops.check.stored import delivery_stored
 from ops.check.strays import Strays
 from ops.violation import Violation
-from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, DELIVERIES, OUTBOX, SLOTS
 
 AT_ONCE = 500
 """Cases that are judged together."""
@@ -57,6 +61,22 @@ def bookings(reader: Reader, moment: Moment) -> Iterator[Violation]:
         cases = booking_cases(reader, page)
         suspects = [c.booking.document["_id"] for c in cases if _is_suspect(judge(c))]
         yield from _again(reader, suspects, read_booking_cases, judge)
+
+
+def deliveries(reader: Reader, moment: Moment) -> Iterator[Violation]:
+    judge = partial(delivery_violations, moment=moment)
+    for page in reader.pages(DELIVERIES):
+        suspects = [row["_id"] for row in page if _is_suspect(judge(delivery_stored(row)))]
+        yield from _again(reader, suspects, read_deliveries, judge)
+
+
+def sagas(reader: Reader, moment: Moment) -> Iterator[Violation]:
+    """Payments, and the bookings they are for."""
+    judge = partial(payment_violations, moment=moment)
+    for page in reader.pages(SAGAS):
+        cases = payment_cases(reader, page)
+        suspects = [c.payment.document["_id"] for c in cases if _is_suspect(judge(c))]
+        yield from _again(reader, suspects, read_payment_cases, judge)
 
 
 def _again(

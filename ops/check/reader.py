@@ -24,6 +24,8 @@ from ops.check.batches import batches
 from slotkeeper.adapters.mongo.documents import Document
 
 PAGE = 1_000
+FIRST_SECONDS = 5.0
+"""Until the first answer: whoever mistyped an address should not wait for long."""
 PAGE_SECONDS = 30.0
 """For one page: long enough to sit out an election."""
 _NOT_TO_BE_HAD = {239, 246}  # SnapshotTooOld, SnapshotUnavailable: of a moment ago, try a newer one
@@ -115,7 +117,7 @@ class Reader:
 
     def now(self) -> datetime:
         """By the server's clock, which is what `$$NOW` tells too."""
-        with pymongo.timeout(PAGE_SECONDS):
+        with pymongo.timeout(FIRST_SECONDS):
             hello = self._database.command("hello", codec_options=self._database.codec_options)
         told = hello["localTime"]
         assert isinstance(told, datetime)

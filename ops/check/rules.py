@@ -99,6 +99,9 @@ SLOT_DISAGREES_WITH_FACTS = _rule(
 BOOKING_DISAGREES_WITH_FACTS = _rule(
     "booking_disagrees_with_facts", 6, "a booking is not as the facts that are told of it made it"
 )
+SET_ASIDE = _rule(
+    "set_aside", 6, "something could not be read, was set aside, and waits to be repaired"
+)
 DELIVERY_UNFINISHED = _rule(
     "delivery_unfinished", 6, "a notification was begun more than a day ago and never finished"
 )
@@ -118,6 +121,19 @@ KEY_WITHOUT_END = _rule("key_without_end", 8, "a Redis key of ours never lapses"
 LOCK_OUTLIVES_HOLD = _rule(
     "lock_outlives_hold", 8, "a Redis lock or place lives longer than a hold of it could"
 )
+
+# Money and bookings.
+UNKNOWN_SAGA_STATE = _rule("unknown_saga_state", 9, "a payment is in a state that there is not")
+PAYMENT_UNFINISHED = _rule(
+    "payment_unfinished", 9, "a payment is neither made nor given back beyond the grace"
+)
+MONEY_WITHOUT_BOOKING = _rule(
+    "money_without_booking", 9, "money was taken, and its booking is not there or has ended"
+)
+BOOKING_WITHOUT_PAYMENT = _rule(
+    "booking_without_payment", 9, "a booking has a price, and no payment of it is made or reserved"
+)
+PAYMENT_DIFFERS = _rule("payment_differs", 9, "a booking and its payment tell of different sums")
 
 # Both together.
 REPLACEMENT_ONE_SIDED = _rule(

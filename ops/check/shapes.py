@@ -17,13 +17,31 @@ from slotkeeper.domain.timetable import BLOCK, UNBLOCK
 from slotkeeper.domain.user import Channel
 
 Fields = Mapping[str, Any]  # Any: whatever is stored
+SET_ASIDE, FACTS_SET_ASIDE = "setAside", "setAsideEvents"
+"""Marks of what the system could not read."""
 Fits = Callable[[object], bool]
 
-TRANSITIONS = {
-    **{how.event: (how.source, how.target) for how in (CONFIRM, RELEASE, EXPIRE, BLOCK, UNBLOCK)},
-    **{how.event: (BookingStatus.CONFIRMED, how.target) for how in (CANCEL, RESCHEDULE)},
+TRANSITIONS: Mapping[str, frozenset[tuple[str, str]]] = {
+    **{
+        how.event: frozenset({(how.source.value, how.target.value)})
+        for how in (CONFIRM, RELEASE, EXPIRE, BLOCK, UNBLOCK)
+    },
+    # A payment may come when the hold is over and the slot still free.
+    CONFIRM.event: frozenset(
+        (source.value, CONFIRM.target.value) for source in (CONFIRM.source, SlotStatus.ACTIVE)
+    ),
+    **{
+        how.event: frozenset({(BookingStatus.CONFIRMED.value, how.target.value)})
+        for how in (CANCEL, RESCHEDULE)
+    },
 }
-"""What each fact tells: from which status to which."""
+"""What each fact may tell: from which status to which."""
+SAGA_STATES = {
+    **dict.fromkeys(("authorising", "voiding", "refunding"), False),
+    **dict.fromkeys(("authorised", "capturing"), False),
+    **dict.fromkeys(("captured", "declined", "voided", "refunded"), True),
+}
+"""Whether a payment may stay in the state."""
 
 
 def _is_text(value: object) -> bool:
@@ -91,6 +109,14 @@ _BOOKING: Mapping[str, Fits] = {
     "status": lambda value: value in list(BookingStatus),
     "version": _is_version,
 }
+_SAGA: Mapping[str, Fits] = {
+    **dict.fromkeys(("_id", "slotId", "doctorId", "userId", "bookingId", "currency"), _is_text),
+    **dict.fromkeys(("createdAt", "updatedAt"), _is_time),
+    **dict.fromkeys(("amount", "try"), _is_count),
+    "state": lambda value: isinstance(value, str) and value in SAGA_STATES,
+    "paymentId": _is_text_or_none,
+    "version": _is_version,
+}
 _DELIVERY: Mapping[str, Fits] = {
     "_id": _is_text,
     "at": _is_time,
@@ -102,7 +128,7 @@ _DELIVERY: Mapping[str, Fits] = {
 def faults_of_slot(slot: Fields) -> list[str]:
     faults = _unfit(slot, _SLOT)
     hold = slot.get("hold")
-    if hold is not None:
+    if hold is not None or slot.get("status") == SlotStatus.RESERVED:
         faults += _faults_of_hold(hold)
     pending = slot.get("pendingEvents", [])
     if not isinstance(pending, list) or any(_faults_of_told(one) for one in pending):
@@ -131,21 +157,27 @@ def faults_of_event(event: Fields) -> list[str]:
     if "unsent" in event:
         # Whatever else stood there, the relay would not find it.
         faults += [] if event["unsent"] is True else ["unsent"]
-    elif not _is_time(event.get("sentAt")):
+    elif SET_ASIDE not in event and not _is_time(event.get("sentAt")):
         faults.append("sentAt")
     return faults
+
+
+def faults_of_saga(saga: Fields) -> list[str]:
+    return _unfit(saga, _SAGA)
 
 
 def faults_of_delivery(delivery: Fields) -> list[str]:
     return _unfit(delivery, _DELIVERY)
 
 
+SAGAS = "sagas"
 FAULTS: Mapping[str, Callable[[Fields], list[str]]] = {
     SLOTS: faults_of_slot,
     BOOKINGS: faults_of_booking,
     AUDIT_LOGS: faults_of_audit,
     OUTBOX: faults_of_event,
     DELIVERIES: faults_of_delivery,
+    SAGAS: faults_of_saga,
 }
 
 
@@ -167,6 +199,6 @@ def _faults_of_told(told: object) -> list[str]:
     if not isinstance(told, Mapping):
         return [""]
     faults = _unfit(told, _TOLD)
-    if not faults and TRANSITIONS[told["type"]] != (told["from"], told["to"]):
+    if not faults and (told["from"], told["to"]) not in TRANSITIONS[told["type"]]:
         faults += ["from", "to"]
     return faults

@@ -38,6 +38,7 @@ def slot_violations(case: SlotCase, moment: Moment) -> Iterator[Violation]:
 def _state(case: SlotCase, seen: SlotSeen, moment: Moment) -> Iterator[Violation]:
     assert case.slot
     slot = seen.slot
+    # (That a hold is there where one must be, the slot's shape says.)
     has = (slot.hold is not None, slot.booking_id is not None)
     should = (slot.status is SlotStatus.RESERVED, slot.status is SlotStatus.BOOKED)
     if has != should:

@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from ops.check.rules import CODE_STORED, MALFORMED_DOCUMENT, UNKNOWN_STATUS
-from ops.check.shapes import FAULTS
+from ops.check import shapes
+from ops.check.rules import (
+    CODE_STORED,
+    MALFORMED_DOCUMENT,
+    SET_ASIDE,
+    UNKNOWN_SAGA_STATE,
+    UNKNOWN_STATUS,
+)
+from ops.check.shapes import SAGAS
 from ops.violation import Violation
 from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
@@ -24,12 +31,14 @@ from slotkeeper.adapters.mongo.documents import (
     slot_of,
 )
 from slotkeeper.domain.booking import Booking
+from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import Slot
 
 T = TypeVar("T")
 
-_INVARIANT = {OUTBOX: 6, AUDIT_LOGS: 6, DELIVERIES: 6}
+_INVARIANT = {OUTBOX: 6, AUDIT_LOGS: 6, DELIVERIES: 6, SAGAS: 9}
+_STATUS = {"status": UNKNOWN_STATUS, "state": UNKNOWN_SAGA_STATE}
 _SHOWN = (
     *("status", "state", "type", "version", "from", "to"),
     *("doctorId", "slotId", "bookingId", "attemptId", "replaces", "replacedBy"),
@@ -37,6 +46,7 @@ _SHOWN = (
 )
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/-]{1,200}")
 _NUMBER = re.compile(r"\d{6,}")
+_ASIDE = frozenset({shapes.SET_ASIDE, shapes.FACTS_SET_ASIDE})
 _CODES = frozenset({"code", "seed", "otp"})
 
 
@@ -68,6 +78,28 @@ class SlotSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    amount: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """How far the payment of an attempt has come."""
+
+    booking_id: str
+    price: Price
+    state: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    begun_at: datetime
+    is_sent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A fact in the audit log or the outbox."""
 
@@ -91,18 +123,29 @@ def event_stored(document: Document) -> Stored[Told]:
     return _stored(OUTBOX, document, lambda row: Told(event_of(row), "unsent" in row))
 
 
+def saga_stored(document: Document) -> Stored[Payment]:
+    return _stored(SAGAS, document, _payment)
+
+
+def delivery_stored(document: Document) -> Stored[Delivery]:
+    return _stored(DELIVERIES, document, lambda row: Delivery(row["at"], bool(row.get("sentAt"))))
+
+
 def unfit(stored: Stored[Any]) -> Iterator[Violation]:  # Any: whatever it says
     """That the document is malformed, of no known status, or keeps a code."""
     document, faults = stored.document, list(stored.faults)
     about = id_text(document.get("_id"))
-    if "status" in faults and isinstance(document.get("status"), str):
-        faults.remove("status")
-        yield UNKNOWN_STATUS.broken(about, stored.shown)
+    for name, rule in _STATUS.items():
+        if name in faults and isinstance(document.get(name), str):
+            faults.remove(name)
+            yield rule.broken(about, stored.shown)
     if faults:
         told = {**stored.shown, "fields": faults}
         yield MALFORMED_DOCUMENT.broken(
             about, told, invariant=_INVARIANT.get(stored.collection, MALFORMED_DOCUMENT.invariant)
         )
+    if stored.document.keys() & _ASIDE:
+        yield SET_ASIDE.broken(about, stored.shown)
     kept = sorted(_codes_in(stored.collection, document))
     if kept:
         yield CODE_STORED.broken(about, {**stored.shown, "fields": kept})
@@ -130,8 +173,19 @@ def _shown(value: object) -> object:
 
 
 def _stored(collection: str, document: Document, read: Callable[[Document], T]) -> Stored[T]:
-    faults = FAULTS[collection](document)
-    return Stored(collection, document, None if faults else read(document), tuple(faults))
+    faults = shapes.FAULTS[collection](document)
+    if not faults:
+        try:
+            return Stored(collection, document, read(document))
+        except (AppointmentError, LookupError, TypeError, ValueError):
+            # The system itself cannot read it, whatever we think of it.
+            faults = ["(unreadable)"]
+    return Stored(collection, document, None, tuple(faults))
+
+
+def _payment(saga: Document) -> Payment:
+    price = Price(saga["amount"], saga["currency"])
+    return Payment(saga["bookingId"], price, saga["state"], saga["updatedAt"])
 
 
 def _slot_seen(document: Document) -> SlotSeen:
