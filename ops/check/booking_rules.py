@@ -20,21 +20,22 @@ from ops.check.rules import (
 from ops.check.stored import unfit
 from ops.violation import Violation
 from slotkeeper.domain.attempt import booking_id, is_attempt_of
-from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
+from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import doctor_of
 
 
 def booking_violations(case: BookingCase, moment: Moment) -> Iterator[Violation]:
     yield from unfit(case.booking)
     if case.booking.says is not None:
-        yield from _slot(case, case.booking.says)
+        yield from _slot(case, case.booking.says, moment)
         yield from _attempt(case, case.booking.says)
         yield from _told(case, case.booking.says, moment)
         yield from _replacement(case, case.booking.says)
         yield from booking_payment_violations(case, case.booking.says, moment)
 
 
-def _slot(case: BookingCase, booking: Booking) -> Iterator[Violation]:
+def _slot(case: BookingCase, booking: Booking, moment: Moment) -> Iterator[Violation]:
     if booking.doctor_id != doctor_of(booking.slot_id):
         yield BOOKING_DIFFERS_FROM_SLOT.broken(booking.id, case.booking.shown)
     if booking.status is not BookingStatus.CONFIRMED:
@@ -43,6 +44,8 @@ def _slot(case: BookingCase, booking: Booking) -> Iterator[Violation]:
     is_unknown = case.slot is not None and slot is None
     if is_unknown or (slot and slot.is_booked_by(booking.id)):
         return
+    if any(fact.type in ENDS for fact in _under_way(case, booking, moment)):
+        return  # the slot was given back a moment ago, and the booking will follow
     of_slot = [case.slot.shown] if case.slot else []
     yield BOOKING_WITHOUT_SLOT.broken(booking.id, case.booking.shown, *of_slot)
     others = [one for one in case.rivals if one.document["_id"] != booking.id]
@@ -72,12 +75,14 @@ def _attempt(case: BookingCase, booking: Booking) -> Iterator[Violation]:
 def _told(case: BookingCase, booking: Booking, moment: Moment) -> Iterator[Violation]:
     if case.has_facts or (case.slot is not None and case.slot.says is None):
         return
-    pending = case.slot.says.pending if case.slot and case.slot.says else ()
-    is_coming = any(
-        fact.booking_id == booking.id and moment.is_under_way(fact.at) for fact in pending
-    )
-    if not is_coming:
+    if not _under_way(case, booking, moment):
         yield BOOKING_WITHOUT_FACT.broken(booking.id, case.booking.shown)
+
+
+def _under_way(case: BookingCase, booking: Booking, moment: Moment) -> list[DomainEvent]:
+    """What its slot tells of it and has not had recorded yet, within the grace."""
+    pending = case.slot.says.pending if case.slot and case.slot.says else ()
+    return [f for f in pending if f.booking_id == booking.id and moment.is_under_way(f.at)]
 
 
 def _replacement(case: BookingCase, booking: Booking) -> Iterator[Violation]:

@@ -18,19 +18,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument(
         "--grace",
-        type=_seconds,
+        type=seconds,
         default=GRACE,
         metavar="SECONDS",
         help="what is under way for less is no violation (default: %(default)s)",
     )
     parser.add_argument(
         "--longest-hold",
-        type=_seconds,
+        type=seconds,
         default=LONGEST_HOLD,
         metavar="SECONDS",
         help="the system's HoldSeconds (default: %(default)s)",
     )
-    parser.add_argument("--limit", type=_count, metavar="N", help="stop after so many violations")
+    parser.add_argument("--limit", type=count, metavar="N", help="stop after so many violations")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -63,14 +63,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if found else 0
 
 
-def _seconds(text: str) -> timedelta:
+def seconds(text: str) -> timedelta:
     seconds = float(text)
     if not 0 <= seconds <= timedelta(days=365).total_seconds():
         raise argparse.ArgumentTypeError("seconds, from 0 to a year")
     return timedelta(seconds=seconds)
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("a number from 1 on")

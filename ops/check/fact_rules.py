@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from ops.check.moment import Moment
+from ops.check.moment import CLOCKS_DIFFER, Moment
 from ops.check.rules import (
     AUDIT_WITHOUT_EVENT,
     BOOKING_DISAGREES_WITH_FACTS,
@@ -27,8 +27,6 @@ from slotkeeper.domain.slot import CONFIRM, SlotStatus
 
 EVENT_KEPT = timedelta(days=13)
 """A sent event is there this long at least: a day less than `indexes.py` keeps it."""
-CLOCKS_DIFFER = timedelta(seconds=5)
-"""The next fact's time is another server's, if there was an election in between."""
 
 
 def fact_violations(case: SlotCase, moment: Moment) -> Iterator[Violation]:
@@ -71,6 +69,7 @@ def _is_stuck(event: Stored[Told], moment: Moment) -> bool:
 
 def _order(case: SlotCase, facts: list[DomainEvent]) -> Iterator[Violation]:
     for earlier, later in pairwise(facts):
+        # The later one may be of another server's clock: there may have been an election between.
         if later.at < earlier.at - CLOCKS_DIFFER:
             yield FACTS_OUT_OF_ORDER.broken(later.id, *case.documents_of(earlier, later))
 
@@ -113,9 +112,10 @@ def _bookings(case: SlotCase, facts: list[DomainEvent], moment: Moment) -> Itera
             if not all(fact.id in coming for fact in of_it):
                 yield BOOKING_LOST.broken(id_, *case.documents_of(*of_it))
         elif stored.says is not None:
-            # What is under way may have reached the booking already, or not.
-            settled = [fact for fact in of_it if fact.id not in coming]
-            if not any(_is_as_told(stored.says, facts) for facts in (of_it, settled)):
+            # What is under way reaches the booking one after the other; some of it may have.
+            settled = sum(fact.id not in coming for fact in of_it)
+            reached = (of_it[:count] for count in range(settled, len(of_it) + 1))
+            if not any(_is_as_told(stored.says, facts) for facts in reached):
                 documents = case.documents_of(*of_it)
                 yield BOOKING_DISAGREES_WITH_FACTS.broken(id_, stored.shown, *documents)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+CLOCKS_DIFFER = timedelta(seconds=5)
+"""Servers agree on the time so far, at least."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moment:

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from ops.check.batches import batches
-from ops.check.moment import Moment
+from ops.check.moment import CLOCKS_DIFFER, Moment
 from ops.check.reader import Reader
 from ops.check.rules import CODE_STORED, KEY_WITHOUT_END, LOCK_OUTLIVES_HOLD, MALFORMED_DOCUMENT
 from ops.check.stored import id_text, slot_stored
@@ -56,6 +56,7 @@ class KeyPass:
         self._redis = redis
         self._reader = reader
         self._moment = moment
+        self._now = moment.now
         self._prefix = f"{keys.environment}:"
         self._lock, self._places = keys.lock(""), keys.places("")
         self._code = keys.code("", "").removesuffix(":")
@@ -85,8 +86,10 @@ class KeyPass:
                 pipeline.pttl(key)
                 self._ask(pipeline, key)
             answers = pipeline.execute(raise_on_error=False)
+        # Places tell when they end, and may have been taken long after the check began.
+        self._now = max(self._moment.now, self._reader.now())
         for answer in answers:
-            if isinstance(answer, Exception) and not isinstance(answer, ResponseError):
+            if isinstance(answer, Exception) and not _is_of_other_type(answer):
                 raise answer
         found = [Found(*told) for told in zip(keys, answers[::2], answers[1::2], strict=True)]
         return [one for one in found if one.lives != _GONE]
@@ -105,7 +108,7 @@ class KeyPass:
         about = self._shown(one.key)
         if one.lives == _NO_END:
             yield one.key, KEY_WITHOUT_END.broken(about, _document(about))
-        if isinstance(one.value, ResponseError):
+        if isinstance(one.value, Exception):
             told = _document(about, fields=["type"])
             yield one.key, MALFORMED_DOCUMENT.broken(about, told, invariant=8)
         elif one.key.startswith(self._code) and isinstance(one.value, list):
@@ -121,7 +124,7 @@ class KeyPass:
             slot_id = one.key.removeprefix(self._lock)
             return [Claim(one.key, slot_id, _text(one.value), lives)]
         if one.key.startswith(self._places) and isinstance(one.value, list):
-            now = self._moment.now.timestamp()
+            now = self._now.timestamp()
             return [
                 Claim(
                     one.key, *_text(member).partition(":")[::2], timedelta(seconds=end / 1000 - now)
@@ -132,7 +135,8 @@ class KeyPass:
 
     def _unfounded(self, claims: Sequence[Claim]) -> Iterator[tuple[str, Violation]]:
         """Claims of attempts that hold no slot, for longer than they could have held it."""
-        long = [claim for claim in claims if claim.lasts > self._moment.longest_hold]
+        longest = self._moment.longest_hold + CLOCKS_DIFFER
+        long = [claim for claim in claims if claim.lasts > longest]
         held = self._holders({claim.slot_id for claim in long})
         for claim in long:
             if held.get(claim.slot_id, claim.attempt_id) == claim.attempt_id:
@@ -164,6 +168,10 @@ class KeyPass:
 
 def _document(key: str, **told: object) -> dict[str, object]:
     return {"collection": REDIS, "_id": key, **told}
+
+
+def _is_of_other_type(error: Exception) -> bool:
+    return isinstance(error, ResponseError) and str(error).startswith("WRONGTYPE")
 
 
 def _text(value: object) -> str:
