@@ -42,7 +42,7 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-e2e
+.PHONY: test lint format test-unit test-integration test-race test-e2e check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -63,6 +63,9 @@ test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
+check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
+	@$(PY) -m ops check $(if $(URI),--mongo-uri "$(URI)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json") \
+	  $(if $(REDIS),--redis-url "$(REDIS)") $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)")
 
 ## ---- ship it
 .PHONY: build indexes lock openapi

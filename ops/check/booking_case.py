@@ -6,18 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ops.check.reader import Reader
-from ops.check.shapes import SAGAS
 from ops.check.stored import (
-    Payment,
     SlotSeen,
     Stored,
     booking_stored,
     saga_stored,
     slot_stored,
 )
-from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, SLOTS, Document
+from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, SAGAS, SLOTS, Document
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.booking import Booking, BookingStatus
+from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.slot import doctor_of
 
 CONFIRMED = {"status": BookingStatus.CONFIRMED.value}
@@ -32,14 +31,14 @@ class BookingCase:
     """Whether the audit log tells anything of it."""
     related: dict[str, Stored[Booking]] = field(default_factory=dict)
     """Those it names, and the one its attempt leads to, by id."""
-    payment: Stored[Payment] | None = None
+    payment: Stored[Saga] | None = None
     """Of its attempt; looked for only where the booking has a price."""
     rivals: list[Stored[Booking]] = field(default_factory=list)
     """Confirmed bookings of its slot, itself among them if it is; not read in passing."""
 
     @property
     def has_price(self) -> bool:
-        return self.booking.document.get("payment") is not None
+        return self.booking.says is not None and self.booking.says.payment is not None
 
     def related_ids(self) -> list[str]:
         booking = self.booking.says

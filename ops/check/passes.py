@@ -21,13 +21,19 @@ from ops.check.moment import Moment
 from ops.check.overlaps import Overlaps, overlap_violations
 from ops.check.payment_rules import payment_cases, payment_violations, read_payment_cases
 from ops.check.reader import Reader
-from ops.check.shapes import SAGAS
 from ops.check.slot_case import SlotCase, add_bookings, read_slot_cases, slot_case
 from ops.check.slot_rules import slot_violations
 from ops.check.stored import delivery_stored
 from ops.check.strays import Strays
 from ops.violation import Violation
-from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, DELIVERIES, OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import (
+    AUDIT_LOGS,
+    BOOKINGS,
+    DELIVERIES,
+    OUTBOX,
+    SAGAS,
+    SLOTS,
+)
 
 AT_ONCE = 500
 """Cases that are judged together."""
@@ -75,7 +81,7 @@ def sagas(reader: Reader, moment: Moment) -> Iterator[Violation]:
     judge = partial(payment_violations, moment=moment)
     for page in reader.pages(SAGAS):
         cases = payment_cases(reader, page)
-        suspects = [c.payment.document["_id"] for c in cases if _is_suspect(judge(c))]
+        suspects = [c.saga.document["_id"] for c in cases if _is_suspect(judge(c))]
         yield from _again(reader, suspects, read_payment_cases, judge)
 
 

@@ -9,10 +9,18 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, BOOKINGS, DELIVERIES, OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import (
+    AUDIT_LOGS,
+    BOOKINGS,
+    DELIVERIES,
+    OUTBOX,
+    SAGAS,
+    SLOTS,
+)
 from slotkeeper.domain.booking import CANCEL, RESCHEDULE, BookingStatus
 from slotkeeper.domain.events import event_id
-from slotkeeper.domain.slot import CONFIRM, EXPIRE, RELEASE, SlotStatus, slot_id
+from slotkeeper.domain.payment import SagaState
+from slotkeeper.domain.slot import CONFIRM, CONFIRM_LATE, EXPIRE, RELEASE, SlotStatus, slot_id
 from slotkeeper.domain.timetable import BLOCK, UNBLOCK
 from slotkeeper.domain.user import Channel
 
@@ -24,11 +32,10 @@ Fits = Callable[[object], bool]
 TRANSITIONS: Mapping[str, frozenset[tuple[str, str]]] = {
     **{
         how.event: frozenset({(how.source.value, how.target.value)})
-        for how in (CONFIRM, RELEASE, EXPIRE, BLOCK, UNBLOCK)
+        for how in (RELEASE, EXPIRE, BLOCK, UNBLOCK)
     },
-    # A payment may come when the hold is over and the slot still free.
     CONFIRM.event: frozenset(
-        (source.value, CONFIRM.target.value) for source in (CONFIRM.source, SlotStatus.ACTIVE)
+        (how.source.value, how.target.value) for how in (CONFIRM, CONFIRM_LATE)
     ),
     **{
         how.event: frozenset({(BookingStatus.CONFIRMED.value, how.target.value)})
@@ -36,12 +43,6 @@ TRANSITIONS: Mapping[str, frozenset[tuple[str, str]]] = {
     },
 }
 """What each fact may tell: from which status to which."""
-SAGA_STATES = {
-    **dict.fromkeys(("authorising", "voiding", "refunding"), False),
-    **dict.fromkeys(("authorised", "capturing"), False),
-    **dict.fromkeys(("captured", "declined", "voided", "refunded"), True),
-}
-"""Whether a payment may stay in the state."""
 
 
 def _is_text(value: object) -> bool:
@@ -109,11 +110,13 @@ _BOOKING: Mapping[str, Fits] = {
     "status": lambda value: value in list(BookingStatus),
     "version": _is_version,
 }
+_PRICE: Mapping[str, Fits] = {"amount": _is_count, "currency": _is_text}
 _SAGA: Mapping[str, Fits] = {
-    **dict.fromkeys(("_id", "slotId", "doctorId", "userId", "bookingId", "currency"), _is_text),
+    **dict.fromkeys(("_id", "slotId", "doctorId", "userId", "bookingId"), _is_text),
     **dict.fromkeys(("createdAt", "updatedAt"), _is_time),
-    **dict.fromkeys(("amount", "try"), _is_count),
-    "state": lambda value: isinstance(value, str) and value in SAGA_STATES,
+    **_PRICE,
+    "try": _is_count,
+    "state": lambda value: value in list(SagaState),
     "paymentId": _is_text_or_none,
     "version": _is_version,
 }
@@ -142,7 +145,11 @@ def faults_of_slot(slot: Fields) -> list[str]:
 
 
 def faults_of_booking(booking: Fields) -> list[str]:
-    return _unfit(booking, _BOOKING)
+    faults = _unfit(booking, _BOOKING)
+    payment = booking.get("payment")
+    if payment is not None and (not isinstance(payment, Mapping) or _unfit(payment, _PRICE)):
+        faults.append("payment")
+    return faults
 
 
 def faults_of_audit(entry: Fields) -> list[str]:
@@ -170,7 +177,6 @@ def faults_of_delivery(delivery: Fields) -> list[str]:
     return _unfit(delivery, _DELIVERY)
 
 
-SAGAS = "sagas"
 FAULTS: Mapping[str, Callable[[Fields], list[str]]] = {
     SLOTS: faults_of_slot,
     BOOKINGS: faults_of_booking,

@@ -16,23 +16,25 @@ from ops.check.rules import (
     UNKNOWN_SAGA_STATE,
     UNKNOWN_STATUS,
 )
-from ops.check.shapes import SAGAS
 from ops.violation import Violation
 from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
     BOOKINGS,
     DELIVERIES,
     OUTBOX,
+    SAGAS,
     SLOTS,
     Document,
     booking_of,
     event_of,
     pending_event_of,
+    saga_of,
     slot_of,
 )
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.slot import Slot
 
 T = TypeVar("T")
@@ -78,22 +80,6 @@ class SlotSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class Price:
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """How far the payment of an attempt has come."""
-
-    booking_id: str
-    price: Price
-    state: str
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Delivery:
     begun_at: datetime
     is_sent: bool
@@ -123,8 +109,8 @@ def event_stored(document: Document) -> Stored[Told]:
     return _stored(OUTBOX, document, lambda row: Told(event_of(row), "unsent" in row))
 
 
-def saga_stored(document: Document) -> Stored[Payment]:
-    return _stored(SAGAS, document, _payment)
+def saga_stored(document: Document) -> Stored[Saga]:
+    return _stored(SAGAS, document, saga_of)
 
 
 def delivery_stored(document: Document) -> Stored[Delivery]:
@@ -181,11 +167,6 @@ def _stored(collection: str, document: Document, read: Callable[[Document], T]) 
             # The system itself cannot read it, whatever we think of it.
             faults = ["(unreadable)"]
     return Stored(collection, document, None, tuple(faults))
-
-
-def _payment(saga: Document) -> Payment:
-    price = Price(saga["amount"], saga["currency"])
-    return Payment(saga["bookingId"], price, saga["state"], saga["updatedAt"])
 
 
 def _slot_seen(document: Document) -> SlotSeen:

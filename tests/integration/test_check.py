@@ -14,16 +14,20 @@ import pymongo.monitoring
 import pytest
 from pymongo import MongoClient
 
+from local.payment_simulator import running
+from local.simulated_payments import SimulatedPayments
 from ops.check import GRACE, check
 from ops.check.report import as_text
 from ops.violation import Violation
 from slotkeeper.adapters.redis.connect import connect as connect_redis
-from slotkeeper.domain.errors import Unavailable
+from slotkeeper.domain.errors import PaymentDeclined, Unavailable
+from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.timetable import TimeChange
 from slotkeeper.domain.user import Caller, Role
 from tests.support import settled
 from tests.support.house import House
 from tests.support.managing import Managing, day_schedule, in_days
+from tests.support.paying import DECLINED, Died, Life, Shop
 from tests.support.planted import Scene
 from tests.support.servers import Stores
 
@@ -84,6 +88,25 @@ def test_a_database_after_use_is_clean(house: House) -> None:
     lived_in(house)
 
     assert found(house) == []
+
+
+def test_payments_made_given_back_and_late_are_clean(house: House) -> None:
+    with running(SimulatedPayments()) as simulator:
+        kept, returned = Shop.open(house, simulator), Shop.open(house, simulator)
+        late = Shop.open(house, simulator, late=LatePayment.IF_STILL_FREE)
+        declined = Shop.open(house, simulator)
+        kept.verify()
+        patient = Caller(user_id=returned.alice, role=Role.PATIENT)
+        returned.house.cancel(returned.verify().booking.id, patient)
+        with pytest.raises(Died):
+            late.verify(house=late.mortal(Life(at=5)))
+        house.end_hold_if_any(late.slot)
+        with pytest.raises(PaymentDeclined):
+            declined.verify(DECLINED)
+        late.settle()
+
+        assert found(house) == []
+        assert house.database["sagas"].count_documents({}) == 4
 
 
 def test_what_is_under_way_is_excused_within_the_grace_only(house: House) -> None:

@@ -583,6 +583,7 @@ for field_, wrong in (
     ("status", []),
     ("version", -1),
     ("createdAt", None),
+    ("payment", "much"),
 ):
     _broken("bookings", field_, wrong)
 for field_, wrong in (("at", None), ("type", "booking.eaten"), ("to", "booked"), ("version", 99)):
