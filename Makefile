@@ -18,7 +18,7 @@ help: ## this list
 
 ## ---- run it
 .PHONY: run down demo token tokens inbox logs dlq redrive set-aside clean
-run: ## TOPOLOGY=single|ha|cluster: set everything up and bring the system up, ready to use
+run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
 	@$(PY) -m local down

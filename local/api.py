@@ -72,9 +72,9 @@ class Patient:
             headers={"Idempotency-Key": key or secrets.token_hex(16)},
         )
 
-    def verify(self, attempt_id: str, code: object) -> Answer:
+    def verify(self, attempt_id: str, code: object, **more: object) -> Answer:
         url = f"{self.api_url}/bookings/{attempt_id}/verify-otp"
-        return call("POST", url, token=self.token, body={"code": code})
+        return call("POST", url, token=self.token, body={"code": code, **more})
 
     def resend(self, attempt_id: str) -> Answer:
         return call("POST", f"{self.api_url}/bookings/{attempt_id}/resend-otp", token=self.token)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from local.progress import LocalError
+from slotkeeper.redis_url import RedisMode
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = ROOT / ".local"
@@ -30,6 +31,9 @@ STACK = "slotkeeper-local"
 
 Topology = Literal["single", "ha", "cluster"]
 """One server of each kind; a replica set and Sentinel; a replica set and a Cluster."""
+PaymentChoice = Literal["none", "simulator"]
+"""Whether doctors' fees are taken, by a provider on this machine."""
+PAYMENTS: tuple[PaymentChoice, ...] = get_args(PaymentChoice)
 TOPOLOGIES: tuple[Topology, ...] = get_args(Topology)
 SENTINEL_MASTER = "slotkeeper"
 _MONGODS = 3
@@ -55,6 +59,9 @@ class Config:
     announced: Mapping[str, int] = field(default_factory=dict)
     """By a node's name, the port others and clients find it on where that is not its own (a proxy
     stands before it)."""
+
+    payment: PaymentChoice = "none"
+    payment_port: int = 4613
 
     @property
     def home(self) -> Path:
@@ -86,7 +93,13 @@ class Config:
         """All that the topology takes."""
         stores = {**self.mongo_ports, **self.valkey_ports, **self.sentinel_ports}
         buses = [bus_port(port) for port in self.valkey_ports.values()]
-        return [self.api_port, *stores.values(), *(buses if self.topology == "cluster" else [])]
+        payment = [self.payment_port] if self.payment == "simulator" else []
+        return [
+            self.api_port,
+            *payment,
+            *stores.values(),
+            *(buses if self.topology == "cluster" else []),
+        ]
 
     def of(self, topology: Topology) -> Config:
         return replace(self, topology=topology)
@@ -101,12 +114,20 @@ class Config:
         return f"http://{HOST}:{self.api_port}"
 
     @property
+    def payment_parameters(self) -> dict[str, str]:
+        """Template parameters: the simulator speaks the provider's language."""
+        if self.payment == "none":
+            return {"PaymentProvider": "none", "PaymentApiBase": ""}
+        api_base = f"http://{HOST}:{self.payment_port}"
+        return {"PaymentProvider": "stripe", "PaymentApiBase": api_base}
+
+    @property
     def mongo_uri(self) -> str:
         members = ",".join(self.address(name) for name in self.mongo_ports)
         return f"mongodb://{members}/slotkeeper?replicaSet=rs0"
 
     @property
-    def redis_mode(self) -> str:
+    def redis_mode(self) -> RedisMode:
         """`REDIS_MODE` of the functions."""
         return "sentinel" if self.topology == "ha" else self.topology
 
@@ -144,15 +165,19 @@ def bus_port(port: int) -> int:
 
 
 def from_environment() -> Config:
-    """Ports by API_PORT, MONGO_PORT, REDIS_PORT, state by SLOTKEEPER_STATE, rules by name.
+    """Ports by API_PORT, MONGO_PORT, REDIS_PORT, PAYMENT_PORT, state by SLOTKEEPER_STATE, rules by
+    name.
 
     Raises:
-        LocalError: TOPOLOGY is none that there is.
+        LocalError: TOPOLOGY or PAYMENT is none that there is.
     """
     env = os.environ
     topology = env.get("TOPOLOGY") or "single"
     if topology not in TOPOLOGIES:
         raise LocalError(f"TOPOLOGY is one of {', '.join(TOPOLOGIES)}; not {topology!r}")
+    payment = env.get("PAYMENT") or "none"
+    if payment not in PAYMENTS:
+        raise LocalError(f"PAYMENT is one of {', '.join(PAYMENTS)}; not {payment!r}")
     rules = {name: env.get(_variable(name), value) for name, value in _RULES.items()}
     return Config(
         state=Path(env.get("SLOTKEEPER_STATE") or TOOLS).resolve(),
@@ -162,6 +187,8 @@ def from_environment() -> Config:
         rules=rules,
         mongo_test_commands=env.get("MONGO_TEST_COMMANDS") == "1",
         topology=topology,
+        payment=payment,
+        payment_port=int(env.get("PAYMENT_PORT", "4613")),
     )
 
 

@@ -93,6 +93,7 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         "JwtAudience": identity.client_id,
         "JwksUrl": identity.jwks_url,
         "EmailFrom": EMAIL_FROM,
+        **config.payment_parameters,
         **config.rules,
     }
 

@@ -18,6 +18,8 @@ def down(config: Config) -> None:
     """
     if stop(servers.emulator(config).pid_file):
         say("stopped emulator")
+    if stop(servers.payment_simulator(config).pid_file):
+        say("stopped payment-simulator")
     stop_stores(config, TOPOLOGIES)
 
 

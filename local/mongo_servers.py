@@ -30,6 +30,8 @@ def _mongod(config: Config, name: str, port: int) -> Server:
         *("--setParameter", "transactionLifetimeLimitSeconds=30"),
         # All of a set are stopped together: there is nobody to hand over to.
         *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=0"),
+        # A member that froze is not waited for as if a slow network lay in between.
+        *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
     ]
     if config.mongo_test_commands:
         argv += ["--setParameter", "enableTestCommands=1"]
@@ -79,5 +81,9 @@ def _settings(config: Config) -> dict[str, int]:
     if len(config.mongo_ports) == 1:
         # It need not wait ten seconds for others before it elects itself.
         return {"electionTimeoutMillis": 500}
-    # A dead primary is replaced within seconds, as no network lies between the members.
-    return {"electionTimeoutMillis": 1000, "heartbeatIntervalMillis": 500}
+    # A primary that died or froze is replaced within seconds: there is no slow network here.
+    return {
+        "electionTimeoutMillis": 1000,
+        "heartbeatIntervalMillis": 500,
+        "heartbeatTimeoutSecs": 2,
+    }

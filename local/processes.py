@@ -50,12 +50,13 @@ class Server:
 
     def start(self) -> bool:
         """Start it unless it runs; whether it was started. Raises LocalError: the port is busy."""
+        was_ours = self.pid_file.exists()
         if self.is_running():
             known = _known(self.pid_file)
             if (known.get("argv"), known.get("made_from")) == (list(self.argv), self.made_from):
                 return False
             stop(self.pid_file)
-        if not self._gets_port():
+        if not self._gets_port(5.0 if was_ours else 0.0):
             raise LocalError(
                 f"port {self.port} for {self.name} is in use by another program; "
                 f"choose another: {self.port_setting}={self.port + 1} make run"
@@ -80,9 +81,9 @@ class Server:
         self.pid_file.write_text(json.dumps(known | made))
         return True
 
-    def _gets_port(self) -> bool:
+    def _gets_port(self, seconds: float) -> bool:
         """Whether the port is free, or becomes so as a server of ours that was killed goes away."""
-        ends_at = time.monotonic() + (5.0 if self.pid_file.exists() else 0.0)
+        ends_at = time.monotonic() + seconds
         while is_taken(self.port):
             if time.monotonic() >= ends_at:
                 return False

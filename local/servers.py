@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import sys
 import urllib.error
 import urllib.request
 
@@ -19,9 +21,15 @@ def stores(config: Config) -> list[Server]:
     return [*mongods(config), *redis_servers(config)]
 
 
+def everything(config: Config) -> list[Server]:
+    """The stores, the emulator and, where doctors' fees are taken, the payment simulator."""
+    paying = [payment_simulator(config)] if config.payment == "simulator" else []
+    return [*stores(config), emulator(config), *paying]
+
+
 def named(config: Config, name: str) -> Server:
     """The one server of that name: `mongod`, `valkey-1`, `sentinel-2`, `emulator`..."""
-    [found] = [server for server in [*stores(config), emulator(config)] if server.name == name]
+    [found] = [server for server in everything(config) if server.name == name]
     return found
 
 
@@ -59,6 +67,34 @@ def emulator(config: Config) -> Server:
             "PYTHONDONTWRITEBYTECODE": "",
         },
     )
+
+
+def payment_simulator(config: Config) -> Server:
+    home = config.state / "payment-simulator"
+    sources = [ROOT / "local" / name for name in ("payment_simulator.py", "simulated_payments.py")]
+    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
+    return Server(
+        name="payment-simulator",
+        argv=[
+            *(sys.executable, "-m", "local.payment_simulator"),
+            *("--port", str(config.payment_port), "--state", str(home / "payments.json")),
+        ],
+        port=config.payment_port,
+        port_setting="PAYMENT_PORT",
+        home=home,
+        is_ready=lambda: _tells_payments(config),
+        made_from=" ".join(digests),
+        env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")])},
+    )
+
+
+def _tells_payments(config: Config) -> bool:
+    url = f"http://{HOST}:{config.payment_port}/_simulator/payments"
+    try:
+        with urllib.request.urlopen(url, timeout=1) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _source_of_emulator() -> str:

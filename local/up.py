@@ -84,7 +84,9 @@ A doctor's free slots:
 def _up(config: Config, started: list[Server]) -> dict[str, Any]:
     # Another topology's data stays where it is; its servers have the ports.
     stop_stores(config, [other for other in TOPOLOGIES if other != config.topology])
-    all_servers = [*servers.stores(config), servers.emulator(config)]
+    if config.payment == "none":
+        stop(servers.payment_simulator(config).pid_file)
+    all_servers = servers.everything(config)
     started.extend(server for server in all_servers if server.start())
     with ThreadPoolExecutor() as pool:
         built = pool.submit(deploy.build, config)
@@ -144,6 +146,7 @@ def _stack(config: Config, provider: identity.Identity, outputs: dict[str, str])
             for folder in sorted((ROOT / "functions").glob("*/app.py"))
         },
         "rules": config.rules,
+        "payment": config.payment,
         "stack_file": str(config.state / "stack.json"),
         "doctors": [doctor["_id"] for doctor in clinic.DOCTORS_OF_CLINIC],
     }

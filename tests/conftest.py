@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -9,17 +10,30 @@ from typing import Any
 import pytest
 from pymongo import MongoClient
 
-from local.config import Config
+from local.config import TOPOLOGIES, Config, Topology
 from slotkeeper.adapters.mongo.indexes import create_indexes
-from slotkeeper.adapters.redis.client import connect as connect_redis
 from tests.support import servers
 from tests.support.house import House
 from tests.support.servers import Stores
 
+TOPOLOGY: Topology = next(
+    one for one in TOPOLOGIES if one == os.environ.get("SLOTKEEPER_TOPOLOGY", "single")
+)
+"""What the stores of this run are made of."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on any other topology, what is about one server."""
+    if TOPOLOGY == "single":
+        return
+    left_out = [item for item in items if item.get_closest_marker("one_server")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[Config]:
-    config = servers.config()
+    config = servers.config(TOPOLOGY)
     yield config
     servers.stop_all(config)
 
@@ -41,9 +55,8 @@ def house(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[House]
     name = f"t{uuid.uuid4().hex[:12]}"
     database = mongo[name]
     create_indexes(database)
-    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{name}?")
-    with connect_redis(stores.redis_url) as redis:
-        made = House.on(uri, redis, environment=name)
+    with stores.connect_redis() as redis:
+        made = House.on(stores.database_uri(name), redis, environment=name)
         yield made
         made.database.client.close()
         for key in redis.scan_iter(f"{name}:*"):

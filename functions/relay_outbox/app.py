@@ -14,6 +14,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     relayed = relay_outbox(
         slots=bootstrap.slots(),
         ledger=bootstrap.ledger(),
+        gate=bootstrap.gate(),
         outbox=bootstrap.outbox(),
         jobs=bootstrap.jobs(),
         has_time=has_time(context),

@@ -37,6 +37,7 @@ def release(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
         ledger=bootstrap.ledger(),
         gate=bootstrap.gate(),
         together=bootstrap.together,
+        sagas=bootstrap.sagas(),
     )
     return answer(HTTPStatus.NO_CONTENT)
 

@@ -31,7 +31,8 @@ app = create_app(bootstrap.requests)
     answers={HTTPStatus.CREATED: BookingResponse, HTTPStatus.OK: BookingResponse},
     refuses=[
         *(errors.NotFound, errors.HoldExpired, errors.OtpInvalid, errors.OtpLocked),
-        *(errors.BookingNotConfirmed, errors.TooLate),
+        *(errors.BookingNotConfirmed, errors.TooLate, errors.PaymentDeclined),
+        errors.RequestInProgress,
     ],
     idempotency="honoured",
 )
@@ -49,10 +50,13 @@ def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
         relay=bootstrap.relay_waker(),
         together=bootstrap.together,
         policy=bootstrap.policy(),
+        payment_method=call.body.payment_method,
+        till=bootstrap.till(),
     )
     status = HTTPStatus.OK
     if confirmation.is_new:
         count("booking_success_total")
+        count("bookings_paid_total", confirmation.booking.payment is not None)
         status = HTTPStatus.CREATED
     return answer(status, *BookingResponse.with_etag(confirmation.booking))
 

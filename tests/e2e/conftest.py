@@ -14,6 +14,7 @@ from redis import Redis
 from local import identity
 from local.api import Patient
 from local.config import Config
+from slotkeeper.adapters.redis.client import connect
 from tests.support import servers
 
 NewPatient = Callable[[], Patient]
@@ -65,5 +66,5 @@ def deployed_mongo(stack: dict[str, Any]) -> Iterator[Database[dict[str, Any]]]:
 
 @pytest.fixture(scope="session")
 def deployed_redis(stack: dict[str, Any]) -> Iterator[Redis]:
-    with Redis.from_url(stack["redis_url"], decode_responses=True) as client:
+    with connect(stack["redis_url"], stack["redis_mode"]) as client:
         yield client

@@ -17,7 +17,6 @@ from pymongo import MongoClient
 from slotkeeper.adapters.mongo.booking_lists import MongoBookingLists
 from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
-from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.adapters.together import together
 from slotkeeper.contracts.bookings import ListBookingsQuery
 from slotkeeper.contracts.doctors import ListDoctorsQuery
@@ -64,15 +63,17 @@ DATES = {**RANGES, "date": {"date": TOMORROW}, "both": {"date": TOMORROW, **RANG
 PAGES = {"first page": {}, "page 3": {"page": "3", "limit": "5"}, "100": {"limit": "100"}}
 
 
+pytestmark = pytest.mark.one_server("how MongoDB finds is the same in a set of one and of three")
+
+
 @pytest.fixture(scope="module")
 def busy(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[House]:
     """A house in which a year has passed."""
     name = f"t{uuid.uuid4().hex[:12]}"
     crowd.fill(mongo[name])
     mongo[name].users.insert_one({"_id": "staff", "clinicId": crowd.BIG_CLINIC})
-    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{name}?")
-    with connect_redis(stores.redis_url) as redis:
-        yield (made := House.on(uri, redis, environment=name))
+    with stores.connect_redis() as redis:
+        yield (made := House.on(stores.database_uri(name), redis, environment=name))
         made.database.client.close()
         made.lose_redis()
     mongo.drop_database(name)

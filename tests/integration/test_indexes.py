@@ -7,6 +7,8 @@ import pytest
 from slotkeeper.adapters.mongo.indexes import INDEXES, create_indexes
 from tests.support.house import House
 
+pytestmark = pytest.mark.one_server("how MongoDB finds is the same in a set of one and of three")
+
 
 def test_indexes_can_be_created_again(house: House) -> None:
     create_indexes(house.database)

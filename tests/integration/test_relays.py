@@ -65,7 +65,12 @@ def fill(house: House) -> None:
 
 def relay(house: House, queue: Any, has_time: Callable[[], bool] = lambda: True) -> int:
     done = relay_outbox(
-        slots=house.slots, ledger=house.ledger, outbox=house.outbox, jobs=queue, has_time=has_time
+        slots=house.slots,
+        ledger=house.ledger,
+        gate=house.gate,
+        outbox=house.outbox,
+        jobs=queue,
+        has_time=has_time,
     )
     return done.sent
 

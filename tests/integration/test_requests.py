@@ -33,7 +33,7 @@ FRESH = RequestState()
 
 @pytest.fixture
 def redis(stores: Stores) -> Any:  # Any: a generator, to pytest's eyes
-    with connect(stores.redis_url) as client:
+    with stores.connect_redis() as client:
         yield client
 
 

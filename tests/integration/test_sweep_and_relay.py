@@ -172,3 +172,21 @@ def test_a_fact_the_database_refuses_keeps_no_other_back(house: House) -> None:
     assert [b["userId"] for b in house.bookings(slotId=sound)] == [bob]
     assert sound in {event.slot_id for event in house.queue.events}
     assert "pendingEvents" in house.document(broken)
+
+
+@pytest.mark.parametrize("how", ["relay", "sweep"])
+@pytest.mark.parametrize("end", ["confirm", "release"])
+def test_what_an_attempt_has_in_redis_goes_when_its_function_died(
+    house: House, how: str, end: str
+) -> None:
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+    who = {"attempt_id": attempt, "user_id": alice, "request_id": "died"}
+    if end == "release":
+        house.slots.release(slot, **who)
+    else:
+        house.slots.confirm(slot, send_number=1, booking_id=booking_id(attempt), **who)
+
+    getattr(house, how)()
+
+    assert house.redis_keys() == ["booking:attempt:"]

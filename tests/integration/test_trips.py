@@ -7,19 +7,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.domain.errors import OtpInvalid, SlotHeld
 from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
 from tests.support.servers import Stores
 from tests.support.trips import counted
 
+pytestmark = pytest.mark.one_server("what goes to several nodes at once is several trips")
+
 
 @pytest.fixture
 def counted_house(stores: Stores, house: House) -> Iterator[House]:
     """The same house, on connections that are open and counted."""
-    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{house.database.name}?")
-    with connect_redis(stores.redis_url) as redis:
+    uri = stores.database_uri(house.database.name)
+    with stores.connect_redis() as redis:
         made = House.on(uri, redis, environment=house.keys.environment)
         made.verify(made.hold(made.slot(), patient := made.patient()), patient)
         yield made

@@ -26,7 +26,13 @@ class Clinic:
     staff: Person
 
 
-def found_clinic(config: Config, database: Database[dict[str, Any]], *, slots: int = 40) -> Clinic:
+def found_clinic(
+    config: Config,
+    database: Database[dict[str, Any]],
+    *,
+    slots: int = 40,
+    fee: int | None = None,
+) -> Clinic:
     name, doctor = f"clinic-{secrets.token_hex(4)}", f"dr-{secrets.token_hex(4)}"
     database[DOCTORS].insert_one(
         {
@@ -35,6 +41,7 @@ def found_clinic(config: Config, database: Database[dict[str, Any]], *, slots: i
             "name": "Dr. Grace Example",
             "specialty": "cardiology",
             "timeZone": "UTC",
+            "consultationFee": fee,
             "version": 1,
         }
     )

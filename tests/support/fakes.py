@@ -24,9 +24,17 @@ from slotkeeper.domain.booking import (
     changed,
 )
 from slotkeeper.domain.doctor import Doctor
-from slotkeeper.domain.errors import NotFound, Unauthenticated, Unavailable
+from slotkeeper.domain.errors import NotFound, PaymentDeclined, Unauthenticated, Unavailable
 from slotkeeper.domain.events import SYSTEM, DomainEvent, event_id
 from slotkeeper.domain.limits import RateLimit
+from slotkeeper.domain.payment import (
+    NEXT,
+    Payment,
+    PaymentStatus,
+    Price,
+    Saga,
+    SagaState,
+)
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import (
     CONFIRM,
@@ -45,6 +53,7 @@ from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry
 from slotkeeper.ports.holds import Admission, HoldTicket
 from slotkeeper.ports.notifications import CodeJob, Turn
 from slotkeeper.ports.pages import KeptPage, LastView, Position, View
+from slotkeeper.ports.payments import DueSagas
 from slotkeeper.ports.people import CodesToday
 from slotkeeper.ports.requests import Allowance, RequestState
 from slotkeeper.ports.slots import SlotDecision, SlotFilter, Swap
@@ -238,6 +247,7 @@ class FakeSlots(Fake):
         self.slots = {slot.id: slot for slot in slots}
         self.placed_by: dict[str, str] = {}
         self.sent_by: dict[str, str] = {}
+        self.accepted: set[str] = set()
         self.pending: list[DomainEvent] = []
         self.refused: list[DomainEvent] = []
 
@@ -367,6 +377,17 @@ class FakeSlots(Fake):
             self.pending[-1] = replace(self.pending[-1], replaces=replaces)
             self._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=booking_id)
         return self._decided(slot_id, CONFIRM, attempt_id, request_id)
+
+    def confirm_paid(self, saga: Saga, request_id: str) -> SlotDecision:
+        slot = self._get(saga.slot_id)
+        hold = self._live_hold_of(slot, saga.id, saga.user_id)
+        if hold and hold.replaces == saga.replaces and saga.id in self.accepted:
+            self._fact(
+                slot, CONFIRM, actor=saga.user_id, request_id=request_id, booking=saga.booking_id
+            )
+            self.pending[-1] = replace(self.pending[-1], replaces=saga.replaces, payment=saga.price)
+            self._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=saga.booking_id)
+        return self._decided(saga.slot_id, CONFIRM, saga.id, request_id)
 
     def release(
         self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
@@ -548,24 +569,39 @@ class FakeBookedSlots(Fake):
             new = self.slots.confirm_hold(
                 slot_id, attempt_id, old.user_id, send_number, booking_id, request_id, old.id
             )
-            if not new.made or new.event is None:
-                return Swap(new=new, old=None)
-            asked = BookingChange(
-                transition=RESCHEDULE,
-                actor=old.user_id,
-                request_id=request_id,
-                request_key=attempt_id,
-                reason=None,
-            )
-            given_back = self._give_back(
-                old, asked, self.slots.policy.reschedule_window, booking_id
-            )
-            if not given_back.made:
-                self.slots.slots, self.slots.pending = before
-                return Swap(new=None, old=given_back)
-            facts = [f for f in (new.event, given_back.event) if f is not None]
-            self.ledger.apply([booking_of(new.slot, new.event)], facts)
-            return Swap(new=new, old=given_back)
+            return self._swapped(new, before, old, attempt_id, booking_id, request_id)
+
+    def swap_paid(self, saga: Saga, old: Booking, *, request_id: str) -> Swap:
+        with self._called("swap_paid"):
+            before = (dict(self.slots.slots), list(self.slots.pending))
+            new = self.slots.confirm_paid(saga, request_id)
+            return self._swapped(new, before, old, saga.id, saga.booking_id, request_id)
+
+    def _swapped(
+        self,
+        new: SlotDecision,
+        before: tuple[dict[str, Slot], list[DomainEvent]],
+        old: Booking,
+        attempt_id: str,
+        booking_id: str,
+        request_id: str,
+    ) -> Swap:
+        if not new.made or new.event is None:
+            return Swap(new=new, old=None)
+        asked = BookingChange(
+            transition=RESCHEDULE,
+            actor=old.user_id,
+            request_id=request_id,
+            request_key=attempt_id,
+            reason=None,
+        )
+        given_back = self._give_back(old, asked, self.slots.policy.reschedule_window, booking_id)
+        if not given_back.made:
+            self.slots.slots, self.slots.pending = before
+            return Swap(new=None, old=given_back)
+        facts = [f for f in (new.event, given_back.event) if f is not None]
+        self.ledger.apply([booking_of(new.slot, new.event)], facts)
+        return Swap(new=new, old=given_back)
 
     def _give_back(
         self,
@@ -610,6 +646,192 @@ class FakeBookedSlots(Fake):
         )
         made = event is not None and event.request_id == asked.request_id
         return slots._decision(booking.slot_id, made=made, event=event)
+
+
+class FakePaidSlots(Fake):
+    """`PaidSlots`, on the slots of a `FakeSlots`."""
+
+    def __init__(self, slots: FakeSlots) -> None:
+        super().__init__()
+        self.slots = slots
+
+    def accept(
+        self, slot_id: str, *, attempt_id: str, user_id: str, send_number: int, request_id: str
+    ) -> SlotDecision:
+        with self._called("accept"):
+            slots = self.slots
+            hold = slots._live_hold_of(slots._get(slot_id), attempt_id, user_id)
+            made = bool(
+                hold
+                and hold.sends == send_number
+                and hold.tries < slots.policy.max_tries
+                and (hold.code_expires_at > slots.clock.now() or attempt_id in slots.accepted)
+            )
+            if made:
+                slots.accepted.add(attempt_id)
+            event = slots._event_of(slot_id, CONFIRM, attempt_id)
+            return slots._decision(slot_id, made=made, event=event)
+
+    def confirm(self, saga: Saga, *, request_id: str) -> SlotDecision:
+        with self._called("confirm"):
+            return self.slots.confirm_paid(replace(saga, replaces=None), request_id)
+
+    def confirm_late(self, saga: Saga, *, version: int, request_id: str) -> SlotDecision:
+        with self._called("confirm_late"):
+            slots, now = self.slots, self.slots.clock.now()
+            slot = slots._get(saga.slot_id)
+            lapsed = slot.status is SlotStatus.RESERVED and slot.live_hold(now) is None
+            is_free = slot.status is SlotStatus.ACTIVE or lapsed
+            if is_free and slot.start_time > now and slot.version == version:
+                if lapsed:
+                    slots._fact(slot, EXPIRE, actor=SYSTEM, request_id=request_id)
+                    slots._put(slot, status=SlotStatus.ACTIVE, hold=None)
+                slot = slots._get(saga.slot_id)
+                held = replace(slot, hold=a_hold(attempt=saga.id, user=saga.user_id))
+                slots._fact(
+                    held,
+                    CONFIRM,
+                    actor=saga.user_id,
+                    request_id=request_id,
+                    booking=saga.booking_id,
+                )
+                slots.pending[-1] = replace(slots.pending[-1], payment=saga.price)
+                slots._put(slot, status=SlotStatus.BOOKED, hold=None, booking_id=saga.booking_id)
+            return slots._decided(saga.slot_id, CONFIRM, saga.id, request_id)
+
+
+class FakeSagas(Fake):
+    """`SagaStore`; `leased` are those that somebody holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sagas: dict[str, Saga] = {}
+        self.leased: set[str] = set()
+        self.aside: set[str] = set()
+
+    def find(self, attempt_id: str) -> Saga | None:
+        with self._called("find"):
+            return self.sagas.get(attempt_id)
+
+    def begin(self, saga: Saga) -> Saga | None:
+        with self._called("begin"):
+            if saga.id in self.sagas:
+                return None
+            return self._put(saga)
+
+    def take(self, saga: Saga) -> Saga | None:
+        with self._called("take"):
+            if saga.id in self.leased or not self._is_newest(saga):
+                return None
+            return self._put(saga)
+
+    def move(
+        self,
+        saga: Saga,
+        to: SagaState,
+        *,
+        payment_id: str | None = None,
+        price: Price | None = None,
+        replaces: str | None = None,
+    ) -> Saga | None:
+        with self._called(f"move to {to}"):
+            assert to is saga.state or to in NEXT[saga.state]
+            if not self._is_newest(saga):
+                return None
+            if to is SagaState.AUTHORISING and saga.state is not to:
+                assert price is not None
+                saga = replace(
+                    saga,
+                    price=price,
+                    replaces=replaces,
+                    payment_id=None,
+                    try_=saga.try_ + 1,
+                    is_withdrawn=False,
+                )
+            return self._put(replace(saga, state=to, payment_id=payment_id or saga.payment_id))
+
+    def let_go(self, saga: Saga) -> None:
+        with self._called("let_go"):
+            if self._is_newest(saga):
+                self._put(saga)
+                self.leased.discard(saga.id)
+
+    def set_aside(self, saga: Saga) -> None:
+        with self._called("set_aside"):
+            self.aside.add(saga.id)
+
+    def withdraw(self, attempt_id: str) -> None:
+        with self._called("withdraw"):
+            if attempt_id in self.sagas:
+                self._put(replace(self.sagas[attempt_id], is_withdrawn=True))
+
+    def due(self, *, limit: int) -> DueSagas:
+        with self._called("due"):
+            found = [
+                saga
+                for saga in self.sagas.values()
+                if not saga.is_resting and saga.id not in self.leased | self.aside
+            ]
+            return DueSagas(found[:limit])
+
+    def _is_newest(self, saga: Saga) -> bool:
+        return self.sagas[saga.id].version == saga.version
+
+    def _put(self, saga: Saga) -> Saga:
+        stored = replace(saga, version=saga.version + 1)
+        self.sagas[saga.id] = stored
+        (self.leased.discard if saga.is_resting else self.leased.add)(saga.id)
+        return stored
+
+
+class FakeProvider(Fake):
+    """`PaymentProvider`: payments are declined that `declined` names the method of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.payments: dict[str, Payment] = {}
+        self.refunded: set[str] = set()
+        self.declined = {"pm_declined"}
+        self.lapsed = False
+        """Whether what is reserved is gone when it is to be captured."""
+
+    def open(self, saga: Saga) -> str:
+        with self._called("open"):
+            id_ = f"pi_{len(self.payments) + 1}"
+            self.payments[id_] = Payment(id=id_, status=PaymentStatus.OPEN, price=saga.price)
+            return id_
+
+    def authorise(self, payment_id: str, *, method: str, key: str) -> Payment:
+        with self._called("authorise"):
+            is_open = self.payments[payment_id].status is PaymentStatus.OPEN
+            if not is_open or method in self.declined:
+                raise PaymentDeclined
+            return self._now(payment_id, PaymentStatus.AUTHORISED)
+
+    def find(self, payment_id: str) -> Payment:
+        with self._called("find"):
+            return self.payments[payment_id]
+
+    def capture(self, payment_id: str) -> Payment:
+        with self._called("capture"):
+            if self.payments[payment_id].status is not PaymentStatus.AUTHORISED:
+                return self.payments[payment_id]
+            lapsed = PaymentStatus.CANCELLED if self.lapsed else PaymentStatus.CAPTURED
+            return self._now(payment_id, lapsed)
+
+    def cancel(self, payment_id: str) -> Payment:
+        with self._called("cancel"):
+            if self.payments[payment_id].status is PaymentStatus.CAPTURED:
+                return self.payments[payment_id]
+            return self._now(payment_id, PaymentStatus.CANCELLED)
+
+    def refund(self, payment_id: str) -> None:
+        with self._called("refund"):
+            self.refunded.add(payment_id)
+
+    def _now(self, payment_id: str, status: PaymentStatus) -> Payment:
+        self.payments[payment_id] = replace(self.payments[payment_id], status=status)
+        return self.payments[payment_id]
 
 
 class FakeCodes(Fake):

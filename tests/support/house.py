@@ -21,7 +21,9 @@ from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
 from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
 from slotkeeper.adapters.mongo.ledger import MongoLedger
 from slotkeeper.adapters.mongo.outbox import MongoOutbox
+from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
 from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+from slotkeeper.adapters.mongo.sagas import MongoSagas
 from slotkeeper.adapters.mongo.slots import MongoSlots
 from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
@@ -32,6 +34,7 @@ from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 from slotkeeper.domain.user import Caller, Channel
@@ -39,14 +42,17 @@ from slotkeeper.ports.codes import CodeRecord
 from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, SlotPages, View
+from slotkeeper.ports.payments import PaymentProvider
 from slotkeeper.services.cancel_booking import cancel_booking
 from slotkeeper.services.change_booking import BookingEnds
 from slotkeeper.services.expire_locks import Sweep, expire_locks
 from slotkeeper.services.hold_slot import Answer, hold_slot
+from slotkeeper.services.payment_saga import Till
 from slotkeeper.services.relay_outbox import Relayed, relay_outbox
 from slotkeeper.services.release_hold import release_hold
 from slotkeeper.services.reschedule_booking import reschedule_booking
 from slotkeeper.services.resend_otp import resend_otp
+from slotkeeper.services.settle_payments import Settlement, settle_payments
 from slotkeeper.services.verify_otp import Confirmation, verify_otp
 
 POLICY = BookingPolicy(resend_wait=timedelta(0))
@@ -116,6 +122,7 @@ class House:
     queue: QueueInMemory = field(default_factory=QueueInMemory)
     waker: NoWaker = field(default_factory=NoWaker)
     pages: SlotPages = field(default_factory=NoPages)
+    till: Till | None = None
 
     @classmethod
     def on(
@@ -152,9 +159,27 @@ class House:
             codes=RedisCodes(self.redis, self.keys, policy),
         )
 
+    def with_payments(
+        self, provider: PaymentProvider, late: LatePayment = LatePayment.REFUND
+    ) -> House:
+        """The same stores, where doctors' fees are to be paid."""
+        house = replace(self, ledger=MongoLedger(self.database, takes_payment=True))
+        till = Till(
+            provider=lambda: provider,
+            sagas=MongoSagas(self.database),
+            fees=self.doctors,
+            slots=MongoPaidSlots(self.database, self.policy),
+            gate=self.gate,
+            ends=house.ends,
+            currency="eur",
+            late=late,
+            forbid_overlaps=self.policy.forbid_overlaps,
+        )
+        return replace(house, till=till)
+
     # --- what there is
 
-    def doctor(self, clinic: str = "clinic-1") -> str:
+    def doctor(self, clinic: str = "clinic-1", *, fee: int | None = None) -> str:
         doctor_id = f"dr-{uuid.uuid4().hex[:10]}"
         self.database[DOCTORS].insert_one(
             {
@@ -163,6 +188,7 @@ class House:
                 "name": f"Dr. {doctor_id}",
                 "specialty": "general practice",
                 "timeZone": "Europe/Berlin",
+                "consultationFee": fee,
                 "version": 1,
             }
         )
@@ -248,7 +274,9 @@ class House:
     def wrong_code(self, attempt: str, user_id: str) -> str:
         return f"{(int(self.code(attempt, user_id)) + 1) % 1_000_000:06}"
 
-    def verify(self, attempt: str, user_id: str, code: str | None = None) -> Confirmation:
+    def verify(
+        self, attempt: str, user_id: str, code: str | None = None, method: str | None = None
+    ) -> Confirmation:
         return verify_otp(
             attempt=self.attempt(attempt, user_id),
             code=code or self.code(attempt, user_id),
@@ -261,11 +289,16 @@ class House:
             relay=self.waker,
             together=together,
             policy=self.policy,
+            payment_method=method,
+            till=self.till,
         )
 
-    def book(self, slot_id: str, user_id: str, *, replaces: str | None = None) -> Booking:
+    def book(
+        self, slot_id: str, user_id: str, *, replaces: str | None = None, method: str | None = None
+    ) -> Booking:
         """The slot, held and confirmed."""
-        return self.verify(self.hold(slot_id, user_id, replaces=replaces), user_id).booking
+        attempt = self.hold(slot_id, user_id, replaces=replaces)
+        return self.verify(attempt, user_id, method=method).booking
 
     @property
     def ends(self) -> BookingEnds:
@@ -317,7 +350,11 @@ class House:
             ledger=self.ledger,
             gate=self.gate,
             together=together,
+            sagas=self.till.sagas if self.till else None,
         )
+
+    def settle(self) -> Settlement:
+        return settle_payments(request_id=uuid.uuid4().hex, till=self.till, has_time=lambda: True)
 
     def sweep(self) -> Sweep:
         return expire_locks(
@@ -332,6 +369,7 @@ class House:
         return relay_outbox(
             slots=self.slots,
             ledger=self.ledger,
+            gate=self.gate,
             outbox=self.outbox,
             jobs=self.queue,
             has_time=lambda: True,

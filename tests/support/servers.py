@@ -9,11 +9,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from redis import Redis
+
 from local import servers
 from local.config import HOST, TOOLS, Config, Topology
 from local.down import down
 from local.processes import is_taken
 from local.up import up
+from slotkeeper.adapters.redis.client import connect
+from slotkeeper.redis_url import RedisMode
 
 RULES = {
     # Long enough for fifty cold functions at once, short enough to wait for.
@@ -45,6 +49,8 @@ def config(topology: Topology = "single") -> Config:
         api_port=4711,
         mongo_port=27217,
         redis_port=6579,
+        payment="simulator",
+        payment_port=4713,
     )
     down(usual)
     if topology == "single" and not name and not any(is_taken(port) for port in usual.ports):
@@ -53,8 +59,10 @@ def config(topology: Topology = "single") -> Config:
         # Nodes know each other by port: on others than last time they begin anew.
         shutil.rmtree(usual.state, ignore_errors=True)
     while True:
-        api, mongo, redis = _any_port(), _any_port(), _any_port()
-        moved = replace(usual, api_port=api, mongo_port=mongo, redis_port=redis)
+        api, mongo, redis, payment = (_any_port() for _ in range(4))
+        moved = replace(
+            usual, api_port=api, mongo_port=mongo, redis_port=redis, payment_port=payment
+        )
         if len(set(moved.ports)) == len(moved.ports) and not any(map(is_taken, moved.ports)):
             return moved
 
@@ -63,6 +71,13 @@ def config(topology: Topology = "single") -> Config:
 class Stores:
     mongo_uri: str
     redis_url: str
+    redis_mode: RedisMode
+
+    def connect_redis(self) -> Redis:
+        return connect(self.redis_url, self.redis_mode)
+
+    def database_uri(self, name: str) -> str:
+        return self.mongo_uri.replace("/slotkeeper?", f"/{name}?")
 
 
 def start_stores(config: Config) -> Stores:
@@ -72,7 +87,7 @@ def start_stores(config: Config) -> Stores:
         server.start()
     for server in all_stores:
         server.wait_ready()
-    return Stores(config.mongo_uri, config.redis_url)
+    return Stores(config.mongo_uri, config.redis_url, config.redis_mode)
 
 
 def start_all(config: Config) -> dict[str, Any]:
@@ -82,6 +97,8 @@ def start_all(config: Config) -> dict[str, Any]:
 def stop_all(config: Config) -> None:
     with suppress(OSError):
         down(config)
+    if config.topology != "single":
+        shutil.rmtree(config.state, ignore_errors=True)
 
 
 def _any_port() -> int:

@@ -10,7 +10,9 @@ from typing import Any
 
 import pymongo.monitoring
 from redis import Redis
-from redis.connection import Connection
+from redis.connection import Connection, ConnectionPool
+
+from slotkeeper.adapters.redis.cluster import Cluster
 
 
 @dataclass
@@ -89,12 +91,21 @@ class _CountingConnection(Connection):
 def counted(redis: Redis) -> Iterator[Trips]:
     """Count the trips of everything in the block; connections are made before it."""
     global _current  # noqa: PLW0603  # the drivers' listeners are global
-    redis.connection_pool.disconnect()
-    redis.connection_pool.reset()
-    redis.connection_pool.connection_class = _CountingConnection
+    redis.ping()
+    for pool in _pools(redis):
+        pool.disconnect()
+        pool.reset()
+        pool.connection_class = _CountingConnection
     redis.ping()
     _current = Trips()
     try:
         yield _current
     finally:
         _current = None
+
+
+def _pools(redis: Redis) -> list[ConnectionPool]:
+    """One of each node that was spoken to."""
+    if isinstance(redis, Cluster):
+        return [redis._map.node(master).connection_pool for master in redis._map.masters]
+    return [redis.connection_pool]

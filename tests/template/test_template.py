@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from slotkeeper.adapters.mongo.sagas import SAGA_LEASE
 from slotkeeper.contracts.problems import problem
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
@@ -347,7 +348,7 @@ def test_queue_is_encrypted(name: str) -> None:
     assert QUEUES[name]["SqsManagedSseEnabled"] is True
 
 
-@pytest.mark.parametrize("folder", ["expire_locks", "relay_outbox"])
+@pytest.mark.parametrize("folder", ["expire_locks", "relay_outbox", "settle_payments"])
 def test_sweep_runs_every_minute_and_what_fails_is_set_aside(folder: str) -> None:
     [function] = [found for found in FUNCTIONS.values() if folder_of(found) == folder]
     [schedule] = events_of(function, "ScheduleV2")
@@ -405,7 +406,7 @@ NEEDED_BY_VARIABLE = {
         "sqs:SendMessageBatch",  # no action of IAM; the emulator asks for it
         "sqs:GetQueueAttributes",
     },
-    "OTP_SECRET_ID": {"secretsmanager:GetSecretValue"},
+    "SECRET_ID": {"secretsmanager:GetSecretValue"},
     "RELAY_FUNCTION_NAME": {"lambda:InvokeFunction"},
     "EMAIL_FROM": {"ses:SendEmail"},
     "SMS_PROVIDER": {"sns:Publish"},
@@ -423,8 +424,28 @@ def test_function_may_do_what_its_settings_are_for_and_no_more(name: str) -> Non
     }
 
     for variable, needed in NEEDED_BY_VARIABLE.items():
-        assert bool(allowed & needed) == (variable in given), variable
+        is_given = any(name.endswith(variable) for name in given)
+        assert bool(allowed & needed) == is_given, variable
     assert allowed <= set().union(*NEEDED_BY_VARIABLE.values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_function_reads_the_secrets_it_is_given_and_no_other(name: str) -> None:
+    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    named = {value["Fn::Sub"] for key, value in given.items() if key.endswith("SECRET_ID")}
+
+    readable = {
+        resource["Fn::Sub"].partition(":secret:")[2].removesuffix("-*")
+        for owner, statement in statements()
+        if owner == name and statement["Action"] == "secretsmanager:GetSecretValue"
+        for resource in many(statement["Resource"])
+    }
+
+    assert readable == named
+
+
+def test_what_moves_money_ends_before_its_lease() -> None:
+    assert timeout_of(FUNCTIONS["VerifyOtpFunction"]) < SAGA_LEASE.total_seconds()
 
 
 # --- settings and parameters ----------------------------------------------------------------------

@@ -135,3 +135,56 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
         from_environment({"MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper"})
 
     assert "4711" not in str(refused.value)
+
+
+# --- which Redis, and how
+
+
+@pytest.mark.parametrize(
+    ("mode", "url"),
+    [
+        ("single", "redis://valkey:6379/3"),
+        ("single", "rediss://user:p%40ss@valkey:6380?ssl_ca_certs=/opt/ca.pem"),
+        ("single", "redis://[::1]:6379"),
+        ("sentinel", "redis://a:26379,b:26379,c/2?sentinel_password=x"),
+        ("cluster", "rediss://:pw@a:6379,b:6379/0?ssl_check_hostname=no"),
+    ],
+)
+def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
+    assert from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("mode", "url", "said"),
+    [
+        ("double", "redis://a", "Input should be 'single', 'sentinel' or 'cluster'"),
+        ("single", "redis://a:6379,b:6379", "REDIS_MODE is sentinel or cluster"),
+        ("single", "http://a", "begins with redis:// or rediss://"),
+        ("single", "unix:///run/redis.sock", "begins with redis:// or rediss://"),
+        ("single", "redis://", "host:port"),
+        ("sentinel", "redis://a:26379,,b:26379", "host:port"),
+        ("cluster", "redis://a:port", "host:port"),
+        ("cluster", "redis://a:66000", "host:port"),
+        ("single", "redis://a/first", "number of a database"),
+        ("cluster", "redis://a,b/1", "no database but 0"),
+        ("single", "redis://a?sockettimeout=3", "not known: sockettimeout"),
+        ("single", "redis://a?ssl_ca_certs=/ca.pem", "is for TLS"),
+        ("single", "rediss://a?ssl_check_hostname=perhaps", "is yes or no"),
+        ("cluster", "redis://a?sentinel_password=x", "is for REDIS_MODE=sentinel"),
+    ],
+)
+def test_a_redis_url_that_does_not_fit_its_mode_is_refused(mode: str, url: str, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url})
+
+
+def test_a_refused_redis_url_is_not_repeated_with_its_password() -> None:
+    with pytest.raises(ValidationError) as refused:
+        from_environment({**LEAST, "REDIS_URL": "redis://user:hunter2@a,b/0"})
+
+    assert "hunter2" not in str(refused.value)
+
+
+def test_the_sentinels_have_a_master_of_some_name() -> None:
+    with pytest.raises(ValidationError):
+        from_environment({**LEAST, "REDIS_SENTINEL_MASTER": ""})

@@ -39,10 +39,13 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
     from slotkeeper.adapters.mongo.ledger import MongoLedger
     from slotkeeper.adapters.mongo.outbox import MongoOutbox
+    from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
     from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
     from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
+    from slotkeeper.adapters.mongo.sagas import MongoSagas
     from slotkeeper.adapters.mongo.slots import MongoSlots
     from slotkeeper.adapters.mongo.timetables import MongoTimetables
+    from slotkeeper.adapters.payment.stripe import StripePayments
     from slotkeeper.adapters.redis.breaker import Breaker
     from slotkeeper.adapters.redis.codes import RedisCodes
     from slotkeeper.adapters.redis.gate import RedisGate
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.adapters.tokens import TokenVerifier
     from slotkeeper.services.change_booking import BookingEnds
+    from slotkeeper.services.payment_saga import Till
     from slotkeeper.services.send_notification import Post
 
 
@@ -122,7 +126,7 @@ def _keys() -> Keys:
 def slots() -> MongoSlots:
     from slotkeeper.adapters.mongo.slots import MongoSlots
 
-    return MongoSlots(database(), policy())
+    return MongoSlots(database(), policy(), together)
 
 
 @cache
@@ -149,7 +153,54 @@ def booking_ends() -> BookingEnds:
 def ledger() -> MongoLedger:
     from slotkeeper.adapters.mongo.ledger import MongoLedger
 
-    return MongoLedger(database())
+    return MongoLedger(database(), together, takes_payment=settings().takes_payment)
+
+
+@cache
+def sagas() -> MongoSagas | None:
+    """None where no payment is taken."""
+    if not settings().takes_payment:
+        return None
+    from slotkeeper.adapters.mongo.sagas import MongoSagas
+
+    return MongoSagas(database())
+
+
+@cache
+def paid_slots() -> MongoPaidSlots:
+    from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
+
+    return MongoPaidSlots(database(), policy())
+
+
+@cache
+def payment_provider() -> StripePayments:
+    from slotkeeper.adapters.aws.secrets import KeyRing
+    from slotkeeper.adapters.payment.stripe import StripePayments
+
+    keys = KeyRing(aws("secretsmanager"), settings().payment_secret_id)
+    return StripePayments(lambda: keys.key("apiKey").decode(), settings().payment_api_base)
+
+
+@cache
+def till() -> Till | None:
+    """None where no payment is taken."""
+    found = sagas()
+    if found is None:
+        return None
+    from slotkeeper.services.payment_saga import Till
+
+    return Till(
+        provider=payment_provider,
+        sagas=found,
+        fees=doctors(),
+        slots=paid_slots(),
+        gate=gate(),
+        ends=booking_ends(),
+        currency=settings().payment_currency,
+        late=settings().payment_late,
+        forbid_overlaps=policy().forbid_overlaps,
+    )
 
 
 @cache

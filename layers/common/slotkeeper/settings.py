@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from slotkeeper import redis_url
 from slotkeeper.domain.limits import RateLimits
+from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.redis_url import RedisMode
 
@@ -60,6 +61,11 @@ class Settings(BaseModel):
     sms_provider: Literal["sns", "none"] = "sns"
     sms_fallback_to_email: bool = True
     email_from: str = ""
+    payment_provider: Literal["none", "stripe"] = "none"
+    payment_currency: str = Field(default="eur", pattern=r"^[a-z]{3}$")
+    payment_late: LatePayment = LatePayment.REFUND
+    payment_secret_id: str = ""
+    payment_api_base: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwks_url: str = ""
@@ -72,6 +78,10 @@ class Settings(BaseModel):
         if self.redis_url:
             redis_url.read(self.redis_url, self.redis_mode)
         return self
+
+    @property
+    def takes_payment(self) -> bool:
+        return self.payment_provider != "none"
 
     @property
     def rate_limits(self) -> RateLimits:

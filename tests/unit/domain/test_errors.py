@@ -21,6 +21,7 @@ CONTRACT = {
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "otp_invalid": 422,
+    "payment_declined": 422,
     "idempotency_key_reused": 422,
     "slot_in_past": 422,
     "too_late": 422,

@@ -12,6 +12,8 @@ from tests.support.fakes import (
     ATTEMPT,
     SLOT,
     FakeClock,
+    FakeCodes,
+    FakeGate,
     FakeJobs,
     FakeLedger,
     FakeOutbox,
@@ -30,12 +32,14 @@ class World:
         self.outbox = FakeOutbox(*self.events)
         self.slots = FakeSlots(clock=FakeClock())
         self.ledger = FakeLedger()
+        self.gate = FakeGate(FakeCodes())
         self.jobs = FakeJobs()
 
     def relay(self, has_time: Callable[[], bool] = lambda: True) -> Relayed:
         return relay_outbox(
             slots=self.slots,
             ledger=self.ledger,
+            gate=self.gate,
             outbox=self.outbox,
             jobs=self.jobs,
             has_time=has_time,

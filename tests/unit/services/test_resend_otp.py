@@ -335,3 +335,14 @@ def test_request_whose_send_was_undone_is_counted_when_sent_again() -> None:
     world.resend(key="mine")
 
     assert world.hold.sends == 2
+
+
+def test_code_before_works_though_a_function_died_on_the_way_to_the_next() -> None:
+    world = World()
+    world.jobs.down = {"send_code"}
+    world.codes.records[ALICE, ATTEMPT] = a_record(send_number=2)
+
+    with pytest.raises(Unavailable):
+        world.resend()
+
+    assert world.record == a_record()

@@ -454,3 +454,16 @@ def test_notice_beyond_the_day_s_messages_goes_by_email() -> None:
     assert was_sent
     assert world.channels == [Channel.EMAIL]
     assert not world.tell()
+
+
+def test_notice_beyond_the_day_s_messages_is_sent_later_if_email_is_down() -> None:
+    world = World()
+    world.quota.cap = 0
+    world.notifier.down = {"email"}
+    with pytest.raises(Unavailable):
+        world.tell()
+
+    world.notifier.down = set()
+
+    assert world.tell()
+    assert world.channels == [Channel.EMAIL]

@@ -192,7 +192,7 @@ def test_repeated_call_answers_the_same_booking_and_not_as_new() -> None:
 def test_repeated_call_after_the_sweep_answers_the_same_booking() -> None:
     world = World()
     first = world.verify()
-    record_facts(slots=world.slots, ledger=world.ledger)
+    record_facts(slots=world.slots, ledger=world.ledger, gate=world.gate)
 
     again = world.verify(request="request-3")
 

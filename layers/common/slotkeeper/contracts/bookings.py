@@ -87,8 +87,20 @@ class ResendOtpResponse(Shape):
         return cls(otp=CodeSentResponse.model_validate(sent)).to_text()
 
 
+PaymentMethod = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,255}$")]
+"""The payment provider's token for a card or another means; never the card's own data."""
+
+
 class VerifyOtpRequest(Request):
     code: Code
+    payment_method: PaymentMethod | None = None
+
+
+class PaymentResponse(Shape):
+    """What a booking costs: `amount` in minor units of `currency`."""
+
+    amount: int
+    currency: str
 
 
 class BookingResponse(Shape):
@@ -106,6 +118,9 @@ class BookingResponse(Shape):
     # Only where there is one: a plain booking has the contract's fields and no more.
     replaces: Annotated[str | None, Field(exclude_if=lambda id_: id_ is None)] = None
     replaced_by: Annotated[str | None, Field(exclude_if=lambda id_: id_ is None)] = None
+    payment: Annotated[
+        PaymentResponse | None, Field(exclude_if=lambda payment: payment is None)
+    ] = None
 
     @classmethod
     def of(cls, booking: Booking) -> BookingResponse:

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.payment import Price
 from slotkeeper.domain.slot import Slot
 
 
@@ -52,6 +53,8 @@ class Booking:
     """The booking that took this one's place."""
     changed_by: str | None = None
     """The request that changed it last, by its key: how a repeated request finds its own effect."""
+    payment: Price | None = None
+    """What it costs, if it was booked with payment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,7 @@ def booking_of(slot: Slot, confirmed: DomainEvent) -> Booking:
         created_at=confirmed.at,
         updated_at=confirmed.at,
         replaces=confirmed.replaces,
+        payment=confirmed.payment,
     )
 
 

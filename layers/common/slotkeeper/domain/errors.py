@@ -5,6 +5,7 @@ AppointmentError
   Unauthenticated  Forbidden  NotFound                       who sent it may not
   SlotHeld  SlotUnavailable  SlotInPast  TooManyHolds        the slot is not to be had
   HoldExpired  OtpInvalid  OtpLocked  RateLimited            the attempt cannot go on (yet)
+  PaymentDeclined                                            nor without another way to pay
   BookingNotConfirmed  TooLate                               the booking cannot be changed (so)
   VersionConflict  PreconditionFailed                        it was changed by somebody else
   RequestInProgress  IdempotencyKeyReused                    the request was sent before
@@ -118,6 +119,13 @@ class RateLimited(AppointmentError):
     code = "rate_limited"
     detail = "Too many requests."
     retry_after_seconds = 1
+
+
+class PaymentDeclined(AppointmentError):
+    """Nothing was taken; hold and code stay good, another payment method may do."""
+
+    code = "payment_declined"
+    detail = "The payment was declined."
 
 
 class BookingNotConfirmed(AppointmentError):

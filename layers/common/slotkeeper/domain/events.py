@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from slotkeeper.domain.payment import Price
+
 SYSTEM = "system"
 """The actor of what no person asked for: expiry."""
 
@@ -37,6 +39,8 @@ class DomainEvent:
     replaced_by: str | None = None
     reason: str | None = None
     """What the person who asked for it gave as reason: kept with the booking, sent nowhere."""
+    payment: Price | None = None
+    """What a confirmation was paid with, if it was."""
 
 
 def event_id(slot_id: str, version: int) -> str:

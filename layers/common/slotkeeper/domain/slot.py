@@ -37,6 +37,8 @@ class Transition:
 
 
 CONFIRM = Transition(SlotStatus.RESERVED, SlotStatus.BOOKED, "booking.confirmed")
+CONFIRM_LATE = Transition(SlotStatus.ACTIVE, SlotStatus.BOOKED, CONFIRM.event)
+"""A payment that came when the hold was over, for a slot that is still free (ADR 0005)."""
 RELEASE = Transition(SlotStatus.RESERVED, SlotStatus.ACTIVE, "hold.released")
 EXPIRE = Transition(SlotStatus.RESERVED, SlotStatus.ACTIVE, "hold.expired")
 """HOLD has no entry: it leads from active (or an expired hold) to reserved and tells nobody."""

@@ -35,6 +35,7 @@ STATUS: Mapping[type[AppointmentError], HTTPStatus] = {
     errors.SlotInPast: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLate: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.OtpInvalid: HTTPStatus.UNPROCESSABLE_ENTITY,
+    errors.PaymentDeclined: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.IdempotencyKeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.OtpLocked: HTTPStatus.TOO_MANY_REQUESTS,
     errors.RateLimited: HTTPStatus.TOO_MANY_REQUESTS,

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from slotkeeper.domain.booking import Booking, BookingChange
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.slot import Slot
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.pages import Position
@@ -177,6 +178,10 @@ class BookedSlots(Protocol):
 
         One transaction. Raises NotFound.
         """
+        ...
+
+    def swap_paid(self, saga: Saga, old: Booking, *, request_id: str) -> Swap:
+        """The same of a hold whose code was accepted and whose payment is authorised."""
         ...
 
 

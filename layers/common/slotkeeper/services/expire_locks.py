@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import EXPIRE
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.holds import HoldGate
@@ -42,25 +40,12 @@ def expire_locks(
         Unavailable: MongoDB did not answer.
     """
     expired = recorded = refused = 0
-    more = is_redis_up = True
+    more = True
     while more and has_time():
         due = slots.expire_due(limit=BATCH, request_id=request_id)
-        done = record_facts(slots=slots, ledger=ledger, limit=BATCH)
-        ended = [fact for fact in done.facts if fact.type == EXPIRE.event]
-        # Locks lapse with their holds; this only tidies up where Redis's clock lags.
-        is_redis_up = is_redis_up and _tidied(ended, gate)
-        expired += len(ended)
+        done = record_facts(slots=slots, ledger=ledger, gate=gate, limit=BATCH)
+        expired += sum(fact.type == EXPIRE.event for fact in done.facts)
         recorded += len(done.facts)
         refused = done.refused
         more = due >= BATCH or len(done.facts) >= BATCH
     return Sweep(expired=expired, recorded=recorded, refused=refused)
-
-
-def _tidied(ended: Sequence[DomainEvent], gate: HoldGate) -> bool:
-    """Give back what the ended holds have in Redis; False as soon as it does not answer."""
-    try:
-        for fact in ended:
-            gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
-    except Unavailable:
-        return False
-    return True

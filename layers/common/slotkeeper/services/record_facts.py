@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from slotkeeper.domain.booking import ENDS, booking_of
 from slotkeeper.domain.errors import BrokenInvariant, Unavailable
 from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.slot import CONFIRM, Slot
+from slotkeeper.domain.slot import CONFIRM, EXPIRE, RELEASE, Slot
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.slots import SlotDecision, SlotStore
+
+_END_AN_ATTEMPT = frozenset({CONFIRM.event, RELEASE.event, EXPIRE.event})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +26,11 @@ class Recorded:
     refused: int
 
 
-def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Recorded:
+def record_facts(*, slots: SlotStore, ledger: Ledger, gate: HoldGate, limit: int = 200) -> Recorded:
     """Complete what functions decided but did not live to record.
+
+    With it goes what the attempts that ended have in Redis: the lock of one whose function died
+    would keep others from a slot that is free, for as long as the hold would have lasted.
 
     Every write is idempotent by ids that derive from the fact, so it does no harm that the function
     itself may be recording the same facts at this moment. A fact that the database refuses keeps
@@ -42,11 +47,19 @@ def record_facts(*, slots: SlotStore, ledger: Ledger, limit: int = 200) -> Recor
         recorded = [one for one in found if _is_recorded_alone(one, ledger)]
     facts = [fact for _, fact in recorded]
     if facts:
+        _give_back([fact for fact in facts if fact.type in _END_AN_ATTEMPT], gate)
         slots.mark_recorded(facts)
     refused = [fact for one, fact in found if (one, fact) not in recorded]
     if refused:
         slots.set_refused_aside(refused)
     return Recorded(facts, refused=len(refused))
+
+
+def _give_back(ended: Sequence[DomainEvent], gate: HoldGate) -> None:
+    # Without Redis it lapses by itself; the first failure is enough to know.
+    with suppress(Unavailable):
+        for fact in ended:
+            gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
 
 
 def _is_recorded_alone(one: tuple[Slot, DomainEvent], ledger: Ledger) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.bookings import Ledger, Outbox
+from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.notifications import JobQueue
 from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import Recorded, record_facts
@@ -26,6 +27,7 @@ def relay_outbox(
     *,
     slots: SlotStore,
     ledger: Ledger,
+    gate: HoldGate,
     outbox: Outbox,
     jobs: JobQueue,
     has_time: Callable[[], bool],
@@ -41,7 +43,7 @@ def relay_outbox(
     recorded = Recorded([], refused=0)
     with suppress(Unavailable):
         # One slot that cannot be marked (a transaction left open) keeps no other's events back.
-        recorded = record_facts(slots=slots, ledger=ledger)
+        recorded = record_facts(slots=slots, ledger=ledger, gate=gate)
     sent = 0
     while has_time() and (events := outbox.claim(limit=BATCH)):
         taken = jobs.send_events(events)

@@ -7,14 +7,21 @@ from slotkeeper.domain.errors import HoldExpired, NotFound
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
+from slotkeeper.ports.payments import SagaStore
 from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import record_end
 
 
 def release_hold(
-    *, attempt: Attempt, slots: SlotStore, ledger: Ledger, gate: HoldGate, together: Together
+    *,
+    attempt: Attempt,
+    slots: SlotStore,
+    ledger: Ledger,
+    gate: HoldGate,
+    together: Together,
+    sagas: SagaStore | None = None,
 ) -> None:
-    """Free the slot this attempt holds.
+    """Free the slot this attempt holds; with `sagas`, what is being paid for it goes back.
 
     Raises:
         NotFound: not this patient's attempt.
@@ -26,6 +33,9 @@ def release_hold(
     found = slots.find_attempt(attempt.id)
     if found is None:
         raise HoldExpired
+    if sagas is not None:
+        # First: a payment under way must not book the slot for them when it is free again.
+        sagas.withdraw(attempt.id)
     decision = slots.release(
         found.slot.id,
         attempt_id=attempt.id,

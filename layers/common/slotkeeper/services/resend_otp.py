@@ -67,7 +67,8 @@ def resend_otp(
         codes.put(**code, record=record, lifetime_ms=lifetime_ms)
         jobs.send_code(code_job(decision.slot.id, hold, user, attempt.request_id))
     except AppointmentError:
-        earlier = before or replace(record, send_number=hold.sends - 1)
+        # Not `before`: a function that died in this very request may have put the new code there.
+        earlier = replace(record, send_number=hold.sends - 1)
         with suppress(Unavailable):
             slots.undo_send(decision.slot.id, attempt_id=attempt.id, sends=hold.sends)
         with suppress(Unavailable):

@@ -38,18 +38,26 @@ class Post:
         text: str,
         *,
         permit: AbstractContextManager[None] | None = None,
+        instead: Channel | None = None,
     ) -> bool:
         """Whether it was sent now; False if it was before, or there is no address.
 
+        `instead` is the channel for what `permit` does not allow.
+
         Raises:
             Unavailable: no provider took it, or another worker is at it.
-            RateLimited: `permit` does not allow it, now or ever.
+            RateLimited: `permit` does not allow it, now or ever, and there is no `instead`.
         """
         if not self.deliveries.claim(key):
             return False
         try:
-            with permit or nullcontext():
-                message_id = self._send(user, channel, subject, text)
+            try:
+                with permit or nullcontext():
+                    message_id = self._send(user, channel, subject, text)
+            except RateLimited:
+                if instead is None:
+                    raise
+                message_id = self._send(user, instead, subject, text)
         except Unavailable:
             self.deliveries.give_up(key)
             raise
@@ -183,11 +191,10 @@ def _tell(
     text = text.format(time=_local_time(booking, user))
     if channel is Channel.EMAIL:
         return post.send_once(event.id, user, channel, subject, text)
-    try:
-        permit = counted(quota, user, channel)
-        return post.send_once(event.id, user, channel, subject, text, permit=permit)
-    except RateLimited:
-        return post.send_once(f"{event.id}-email", user, Channel.EMAIL, subject, text)
+    permit = counted(quota, user, channel)
+    return post.send_once(
+        event.id, user, channel, subject, text, permit=permit, instead=Channel.EMAIL
+    )
 
 
 @contextmanager

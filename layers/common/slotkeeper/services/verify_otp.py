@@ -26,6 +26,8 @@ from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.notifications import RelayWaker
 from slotkeeper.ports.slots import BookedSlots, SlotDecision, SlotStore
+from slotkeeper.services.pay_booking import bill_of, ensure_settled, pay_booking
+from slotkeeper.services.payment_saga import Till
 from slotkeeper.services.record_facts import record_end
 
 
@@ -48,6 +50,8 @@ def verify_otp(
     relay: RelayWaker,
     together: Together,
     policy: BookingPolicy,
+    payment_method: str | None = None,
+    till: Till | None = None,
 ) -> Confirmation:
     """Book the held slot if `code` is the attempt's newest code.
 
@@ -58,51 +62,47 @@ def verify_otp(
     Whether a code fits is told only by a conditional update that counts: right codes while tries
     are left, wrong ones up to the limit. So no number of parallel guesses gets a further answer.
 
+    Where a `till` is given and the doctor takes a fee, that update only accepts the code; the slot
+    is booked when the payment is authorised (ADR 0005).
+
     Raises:
         NotFound: not this patient's attempt.
         OtpInvalid, OtpLocked: wrong code, or too many of them.
         HoldExpired: the slot is no longer held by this attempt.
         BookingNotConfirmed, TooLate: the booking to be replaced cannot give way any more.
+        InvalidRequest: the doctor takes a fee, and there is no `payment_method`.
+        PaymentDeclined: hold and code stay good.
+        RequestInProgress: another call is at work on the payment.
         Unavailable: a server did not answer; repeating the call is safe.
     """
     if not is_attempt_of(attempt.id, attempt.user_id):
         raise NotFound
     tried = codes.count_try(user_id=attempt.user_id, attempt_id=attempt.id)
     record = tried.record
+    decision: SlotDecision | None
     given_back: SlotDecision | None = None
     if record is None:
         # Booked already, over, or lost with Redis, when only a resend helps.
         decision = slots.find_attempt(attempt.id)
-        if decision is None:
-            return _recorded(attempt, ledger)
-    elif hmac.compare_digest(_expected(record, tried, maker, policy), code):
-        try:
-            decision = slots.confirm(
-                record.slot_id,
-                attempt_id=attempt.id,
-                user_id=attempt.user_id,
-                send_number=record.send_number,
-                booking_id=booking_id(attempt.id),
-                request_id=attempt.request_id,
-            )
-        except NotFound:
-            # Free again, and removed by the clinic since.
-            return _recorded(attempt, ledger)
-        hold = decision.slot.live_hold_of(attempt, decision.now)
-        if hold is not None and hold.replaces is not None:
-            ends = [told for told in decision.facts if told.type in ENDS]
-            if ends:
-                # The slot's earlier booking must be seen to have ended before the next one begins.
-                ledger.record(bookings=[], facts=ends)
-            decision, given_back = _swapped(attempt, record, hold.replaces, booked, ledger)
     else:
-        decision, _ = together(
-            lambda: slots.count_try(record.slot_id, attempt_id=attempt.id, user_id=attempt.user_id),
-            lambda: codes.count_failure(user_id=attempt.user_id),
-        )
+        bill = bill_of(attempt, record.slot_id, payment_method, till)
+        if not hmac.compare_digest(_expected(record, tried, maker, policy), code):
+            decision = _wrong(attempt, record, codes, slots, together)
+        elif bill is not None:
+            decision = _accepted(attempt, record, bill.till)
+            if decision is not None and decision.made:
+                paid = pay_booking(attempt, decision, bill)
+                if paid.booking is not None:
+                    return Confirmation(paid.booking, is_new=paid.is_new)
+                decision = None
+        else:
+            decision, given_back = _confirmed(attempt, record, slots, booked, ledger)
+    if decision is None:
+        # Or free again, and removed by the clinic since.
+        return _recorded(attempt, ledger, till)
     fact = decision.event
     if fact is None:
-        return _recorded_or_refused(attempt, decision, ledger, policy)
+        return _recorded_or_refused(attempt, decision, ledger, policy, till)
     decisions = [decision, given_back] if given_back else [decision]
     record_end(*decisions, ended=fact, ledger=ledger, gate=gate, together=together)
     with suppress(Unavailable):
@@ -119,6 +119,57 @@ def _expected(record: CodeRecord, tried: CodeTry, maker: CodeMaker, policy: Book
     if tried.number > policy.max_calls:
         raise OtpLocked(retry_after_seconds=tried.record_lapses_in)
     return maker.code(record)
+
+
+def _confirmed(
+    attempt: Attempt, record: CodeRecord, slots: SlotStore, booked: BookedSlots, ledger: Ledger
+) -> tuple[SlotDecision | None, SlotDecision | None]:
+    """Confirm the hold; the decisions on its slot and on that of the booking it replaces."""
+    try:
+        decision = slots.confirm(
+            record.slot_id,
+            attempt_id=attempt.id,
+            user_id=attempt.user_id,
+            send_number=record.send_number,
+            booking_id=booking_id(attempt.id),
+            request_id=attempt.request_id,
+        )
+    except NotFound:
+        return None, None
+    hold = decision.slot.live_hold_of(attempt, decision.now)
+    if hold is None or hold.replaces is None:
+        return decision, None
+    ends = [told for told in decision.facts if told.type in ENDS]
+    if ends:
+        # The slot's earlier booking must be seen to have ended before the next one begins.
+        ledger.record(bookings=[], facts=ends)
+    return _swapped(attempt, record, hold.replaces, booked, ledger)
+
+
+def _wrong(
+    attempt: Attempt, record: CodeRecord, codes: CodeStore, slots: SlotStore, together: Together
+) -> SlotDecision:
+    """Count the wrong code, against the hold and against the patient."""
+    decision: SlotDecision
+    decision, _ = together(
+        lambda: slots.count_try(record.slot_id, attempt_id=attempt.id, user_id=attempt.user_id),
+        lambda: codes.count_failure(user_id=attempt.user_id),
+    )
+    return decision
+
+
+def _accepted(attempt: Attempt, record: CodeRecord, till: Till) -> SlotDecision | None:
+    """The slot once the right code is noted; None if the clinic has removed it since."""
+    try:
+        return till.slots.accept(
+            record.slot_id,
+            attempt_id=attempt.id,
+            user_id=attempt.user_id,
+            send_number=record.send_number,
+            request_id=attempt.request_id,
+        )
+    except NotFound:
+        return None
 
 
 def _swapped(
@@ -142,18 +193,23 @@ def _swapped(
 
 
 def _recorded_or_refused(
-    attempt: Attempt, decision: SlotDecision, ledger: Ledger, policy: BookingPolicy
+    attempt: Attempt,
+    decision: SlotDecision,
+    ledger: Ledger,
+    policy: BookingPolicy,
+    till: Till | None,
 ) -> Confirmation:
     refused = refusal(attempt, decision, policy)
     if isinstance(refused, HoldExpired):
         # Or booked, which nothing but the booking still tells.
-        return _recorded(attempt, ledger)
+        return _recorded(attempt, ledger, till)
     raise refused
 
 
-def _recorded(attempt: Attempt, ledger: Ledger) -> Confirmation:
+def _recorded(attempt: Attempt, ledger: Ledger, till: Till | None = None) -> Confirmation:
     booking = ledger.booking(booking_id(attempt.id))
     if booking is None:
+        ensure_settled(attempt, till)
         raise HoldExpired
     return Confirmation(booking, is_new=False)
 

@@ -17,6 +17,7 @@ from slotkeeper.adapters.mongo.change import (
     decided,
     from_now,
     literal,
+    paid_confirmation,
     with_fact,
 )
 from slotkeeper.adapters.mongo.client import call
@@ -35,6 +36,7 @@ from slotkeeper.domain.booking import (
     BookingStatus,
     booking_of,
 )
+from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import CONFIRM, SlotStatus
 from slotkeeper.ports.slots import SlotDecision, Swap
@@ -102,16 +104,38 @@ class MongoBookedSlots:
         booking_id: str,
         request_id: str,
     ) -> Swap:
-        policy = self._policy
-        can, changes = confirmation(
+        confirming = confirmation(
             attempt_id=attempt_id,
             user_id=old.user_id,
             send_number=send_number,
             booking_id=booking_id,
             replaces=old.id,
             request_id=request_id,
-            max_tries=policy.max_tries,
+            max_tries=self._policy.max_tries,
         )
+        return self._swap(slot_id, old, confirming, attempt_id, request_id)
+
+    def swap_paid(self, saga: Saga, old: Booking, *, request_id: str) -> Swap:
+        confirming = paid_confirmation(
+            attempt_id=saga.id,
+            user_id=old.user_id,
+            booking_id=saga.booking_id,
+            replaces=old.id,
+            request_id=request_id,
+            price=saga.price,
+        )
+        return self._swap(saga.slot_id, old, confirming, saga.id, request_id)
+
+    def _swap(
+        self,
+        slot_id: str,
+        old: Booking,
+        confirming: tuple[Expression, dict[str, Expression]],
+        attempt_id: str,
+        request_id: str,
+    ) -> Swap:
+        can, changes = confirming
+        window = self._policy.reschedule_window
         asked = BookingChange(
             transition=RESCHEDULE,
             actor=old.user_id,
@@ -126,7 +150,7 @@ class MongoBookedSlots:
             if new.event is None or not new.made:
                 return Swap(new=new, old=None)
             given_back = self._give_back(
-                old, asked, policy.reschedule_window, replaced_by=booking_id, session=session
+                old, asked, window, replaced_by=new.event.booking_id, session=session
             )
             if given_back.event is None or not given_back.made:
                 raise _OldStays(given_back)

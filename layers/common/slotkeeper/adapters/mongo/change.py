@@ -21,11 +21,13 @@ from slotkeeper.adapters.mongo.documents import (
     SLOTS,
     Document,
     pending_event_of,
+    price_document,
     slot_of,
 )
 from slotkeeper.adapters.mongo.fields import Fields, noted, readable
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.events import SYSTEM, DomainEvent
+from slotkeeper.domain.payment import Price
 from slotkeeper.domain.slot import CONFIRM, EXPIRE, SlotStatus, Transition, doctor_of
 from slotkeeper.ports.slots import SlotDecision
 
@@ -59,6 +61,8 @@ IS_SOUND_HOLD = {
 """When it ends, and whose it is, can be told. What is missing would compare as long over."""
 IS_RESERVED = {"$eq": ["$status", SlotStatus.RESERVED]}
 HOLD_IS_OVER = {"$and": [IS_RESERVED, IS_SOUND_HOLD, {"$lte": ["$hold.expiresAt", "$$NOW"]}]}
+IS_ACCEPTED = {"$ne": [{"$type": "$hold.acceptedAt"}, "missing"]}
+"""The code was right and in time; its payment is under way (ADR 0005)."""
 IS_FREE = {"$or": [{"$eq": ["$status", SlotStatus.ACTIVE]}, HOLD_IS_OVER]}
 NEXT_VERSION = {"$add": ["$version", 1]}
 
@@ -192,7 +196,7 @@ def all_of(*conditions: Expression) -> Expression:
     return {"$and": list(conditions)}
 
 
-def literal(value: str | None) -> Expression:
+def literal(value: str | Document | None) -> Expression:
     # A caller's string that begins with `$` must not be read as a field.
     return {"$literal": value}
 
@@ -233,24 +237,83 @@ def confirmation(
     request_id: str,
     max_tries: int,
 ) -> tuple[Expression, dict[str, Expression]]:
-    """When a hold becomes a booking, and what changes then; `replaces` as the hold was placed."""
+    """When a hold becomes a booking, and what changes then; `replaces` as the hold was placed.
+
+    Not a hold whose code was accepted for payment: that one is booked paid, or not at all.
+    """
     condition = all_of(
         is_live_hold_of(attempt_id, user_id),
-        {"$eq": [{"$ifNull": ["$hold.replaces", None]}, literal(replaces)]},
+        _replaces(replaces),
+        is_right_code(send_number, max_tries),
+        {"$not": [IS_ACCEPTED]},
+    )
+    return condition, booked(
+        CONFIRM,
+        attempt_id=attempt_id,
+        user_id=user_id,
+        booking_id=booking_id,
+        replaces=replaces,
+        request_id=request_id,
+    )
+
+
+def paid_confirmation(
+    *,
+    attempt_id: str,
+    user_id: str,
+    booking_id: str,
+    replaces: str | None,
+    request_id: str,
+    price: Price,
+) -> tuple[Expression, dict[str, Expression]]:
+    """The same of a hold whose code was accepted and whose payment is authorised."""
+    condition = all_of(is_live_hold_of(attempt_id, user_id), _replaces(replaces), IS_ACCEPTED)
+    return condition, booked(
+        CONFIRM,
+        attempt_id=attempt_id,
+        user_id=user_id,
+        booking_id=booking_id,
+        replaces=replaces,
+        request_id=request_id,
+        price=price,
+    )
+
+
+def is_right_code(send_number: int, max_tries: int) -> Expression:
+    """The hold's newest code, while it lives and tries are left."""
+    return all_of(
         {"$eq": ["$hold.otp.sends", send_number]},
         {"$lt": ["$hold.otp.tries", max_tries]},
         {"$gt": ["$hold.otp.expiresAt", "$$NOW"]},
     )
+
+
+def _replaces(booking_id: str | None) -> Expression:
+    return {"$eq": [{"$ifNull": ["$hold.replaces", None]}, literal(booking_id)]}
+
+
+def booked(
+    how: Transition,
+    *,
+    attempt_id: str,
+    user_id: str,
+    booking_id: str,
+    replaces: str | None,
+    request_id: str,
+    price: Price | None = None,
+) -> dict[str, Expression]:
+    """What changes in a slot that is booked by the attempt."""
     fact = {
-        **hold_fact(CONFIRM, actor=user_id, request_id=request_id),
+        **hold_fact(how, actor=user_id, request_id=request_id),
         "attemptId": literal(attempt_id),
         "userId": literal(user_id),
         "bookingId": literal(booking_id),
         "replaces": literal(replaces),
     }
-    changes = {
-        **transition(CONFIRM, actor=user_id, request_id=request_id),
+    if price is not None:
+        fact["payment"] = literal(price_document(price))
+    return {
+        **transition(how, actor=user_id, request_id=request_id),
         "bookingId": literal(booking_id),
         "pendingEvents": with_fact(fact),
     }
-    return condition, changes

@@ -37,6 +37,8 @@ def connect(uri: str) -> Database[Document]:
         retryReads=True,
         connectTimeoutMS=1_000,
         serverSelectionTimeoutMS=2_000,
+        # A primary that hangs is noticed by the heartbeat alone; by default that takes 11 seconds.
+        heartbeatFrequencyMS=2_000,
         timeoutMS=int(CALL_SECONDS * 1000),
         # One invocation at a time, which runs at most a handful of calls together.
         maxPoolSize=10,

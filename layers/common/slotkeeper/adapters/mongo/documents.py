@@ -10,6 +10,7 @@ from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
+from slotkeeper.domain.payment import Price, Saga, SagaState
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
@@ -25,6 +26,7 @@ USERS = "users"
 DELIVERIES = "deliveries"
 QUOTAS = "quotas"
 SCHEDULES = "schedules"
+SAGAS = "sagas"
 
 FACT_VERSION = 1
 """Of the facts in slots that this code can read; one without a version is of this."""
@@ -109,6 +111,7 @@ def pending_event_of(slot: Mapping[str, Any], pending: object) -> DomainEvent:
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
         reason=fields.text_or_none("reason"),
+        payment=price_of(fields),
     )
 
 
@@ -127,6 +130,7 @@ def booking_document(booking: Booking) -> Document:
         "createdAt": booking.created_at,
         "updatedAt": booking.updated_at,
         "replaces": booking.replaces,
+        **_payment(booking.payment),
     }
 
 
@@ -162,7 +166,26 @@ def booking_of(document: Mapping[str, Any]) -> Booking:
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
         changed_by=fields.text_or_none("changedBy"),
+        payment=price_of(fields),
     )
+
+
+def price_document(price: Price) -> Document:
+    return {"amount": price.amount, "currency": price.currency}
+
+
+def price_of(fields: Fields) -> Price | None:
+    """What is paid for it, if anything is."""
+    return _price_of(fields.inner("payment")) if fields.has("payment") else None
+
+
+def _price_of(fields: Fields) -> Price:
+    return Price(amount=fields.number("amount"), currency=fields.text("currency"))
+
+
+def _payment(price: Price | None) -> Document:
+    # Only where there is one: what is not paid for is stored as it was before there were payments.
+    return {} if price is None else {"payment": price_document(price)}
 
 
 def outbox_document(event: DomainEvent) -> Document:
@@ -171,7 +194,7 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    return {**_event_fields(event), "reason": event.reason}
+    return {**_event_fields(event), "reason": event.reason, **_payment(event.payment)}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -238,6 +261,42 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
         at=fields.time("at"),
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
+    )
+
+
+def saga_document(saga: Saga) -> Document:
+    """A saga as it begins, but for its times, which are the database's."""
+    return {
+        "slotId": saga.slot_id,
+        "doctorId": saga.doctor_id,
+        "userId": saga.user_id,
+        "bookingId": saga.booking_id,
+        **price_document(saga.price),
+        "state": saga.state.value,
+        "paymentId": saga.payment_id,
+        "try": saga.try_,
+        "version": saga.version,
+        "replaces": saga.replaces,
+    }
+
+
+def saga_of(document: Mapping[str, Any]) -> Saga:
+    fields = Fields(SAGAS, document)
+    return Saga(
+        id=fields.own_id(),
+        slot_id=fields.text("slotId"),
+        doctor_id=fields.text("doctorId"),
+        user_id=fields.text("userId"),
+        booking_id=fields.text("bookingId"),
+        price=_price_of(fields),
+        state=fields.one_of("state", SagaState),
+        payment_id=fields.text_or_none("paymentId"),
+        try_=fields.number("try"),
+        version=fields.number("version"),
+        created_at=fields.time("createdAt"),
+        updated_at=fields.time("updatedAt"),
+        replaces=fields.text_or_none("replaces"),
+        is_withdrawn=document.get("withdrawn") is True,
     )
 
 

@@ -43,6 +43,9 @@ class Fields:
     def text_or_none(self, name: str) -> str | None:
         return None if self._document.get(name) is None else self.text(name)
 
+    def has(self, name: str) -> bool:
+        return self._document.get(name) is not None
+
     def own_id(self) -> str:
         return self.text("_id")
 

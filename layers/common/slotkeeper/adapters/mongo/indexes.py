@@ -18,6 +18,7 @@ from slotkeeper.adapters.mongo.documents import (
     DOCTORS,
     OUTBOX,
     QUOTAS,
+    SAGAS,
     SCHEDULES,
     SLOTS,
     Document,
@@ -114,6 +115,13 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     DELIVERIES: [
         # One day longer than SQS may deliver again.
         _index("ttl", "at", expireAfterSeconds=15 * _DAY),
+    ],
+    SAGAS: [
+        # The sweep: those with something left to do. As small as the number of payments under way.
+        _index("due", "dueAt", partialFilterExpression={"dueAt": {"$exists": True}}),
+        # An operator's look at a booking, a payment.
+        _index("by_booking", "bookingId"),
+        _index("by_payment", "paymentId", sparse=True),
     ],
     QUOTAS: [
         # A number's codes of today, from the profile that has the number.

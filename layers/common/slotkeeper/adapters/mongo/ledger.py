@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pymongo import UpdateOne
@@ -15,6 +15,7 @@ from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
     BOOKINGS,
     OUTBOX,
+    SAGAS,
     Document,
     audit_document,
     booking_change,
@@ -23,11 +24,13 @@ from slotkeeper.adapters.mongo.documents import (
     outbox_document,
 )
 from slotkeeper.adapters.mongo.fields import readable
+from slotkeeper.adapters.mongo.sagas import give_back
 from slotkeeper.adapters.together import together
 from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
 from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
+from slotkeeper.ports.common import Together
 
 _DUPLICATE_KEY = 11000
 _TYPE_MISMATCH = 14
@@ -35,19 +38,35 @@ _TYPE_MISMATCH = 14
 
 
 class MongoLedger:
-    """`Ledger` on the collections `bookings`, `outbox` and `audit_logs`."""
+    """`Ledger` on the collections `bookings`, `outbox` and `audit_logs`.
 
-    def __init__(self, database: Database[Document]):
+    `takes_payment` also sees to it that what was paid for a booking that ends is given back.
+    """
+
+    def __init__(
+        self,
+        database: Database[Document],
+        together: Together = together,
+        *,
+        takes_payment: bool = False,
+    ):
         self._bookings = database[BOOKINGS]
         self._outbox = database[OUTBOX]
         self._audit = database[AUDIT_LOGS]
+        self._sagas = database[SAGAS] if takes_payment else None
+        self._together = together
 
     def record(self, *, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
-        together(
+        self._together(
             lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
+            *self._paying_back(facts),
         )
+
+    def _paying_back(self, facts: Sequence[DomainEvent]) -> list[Callable[[], None]]:
+        sagas, ends = self._sagas, [fact for fact in facts if fact.type in ENDS]
+        return [] if sagas is None or not ends else [lambda: give_back(sagas, ends)]
 
     def _follow(self, bookings: Sequence[Booking], facts: Sequence[DomainEvent]) -> None:
         """Add and end bookings as the facts tell, in order for each slot.

@@ -94,7 +94,7 @@ def _codes_today(found: Document) -> CodesToday:
 
 
 class MongoDoctors:
-    """`DoctorStore` on the collection `doctors`."""
+    """`DoctorStore` and `Fees` on the collection `doctors`."""
 
     def __init__(self, database: Database[Document]):
         self._doctors = database[DOCTORS]
@@ -107,3 +107,10 @@ class MongoDoctors:
         with call():
             doctor = self._doctors.find_one({"_id": doctor_id}, {"clinicId": 1})
         return Fields(DOCTORS, doctor).text_or_none("clinicId") if doctor else None
+
+    def fee_of(self, doctor_id: str) -> int | None:
+        """`Fees`: what is no whole number above nothing is no fee."""
+        with call():
+            doctor = self._doctors.find_one({"_id": doctor_id}, {"consultationFee": 1})
+        fee = doctor.get("consultationFee") if doctor else None
+        return fee if isinstance(fee, int) and not isinstance(fee, bool) and fee > 0 else None

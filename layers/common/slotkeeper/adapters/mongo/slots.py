@@ -51,6 +51,7 @@ from slotkeeper.domain.slot import (
     SlotStatus,
 )
 from slotkeeper.domain.user import Channel
+from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import MAX_TOTAL, Position
 from slotkeeper.ports.slots import SlotDecision, SlotFilter
 
@@ -66,9 +67,12 @@ _REFUSED_FOR = timedelta(minutes=10)
 class MongoSlots:
     """`SlotStore` on the collection `slots`."""
 
-    def __init__(self, database: Database[Document], policy: BookingPolicy):
+    def __init__(
+        self, database: Database[Document], policy: BookingPolicy, together: Together = together
+    ):
         self._slots: Collection[Document] = database[SLOTS]
         self._policy = policy
+        self._together = together
 
     def place_hold(
         self,
@@ -307,7 +311,7 @@ class MongoSlots:
             )
 
     def free_until(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
-        ends, starts = together(
+        ends, starts = self._together(
             lambda: self._hold_ends(wanted, now),
             lambda: self.free_slots(wanted, now=now, after=None, skip=0, limit=1),
         )

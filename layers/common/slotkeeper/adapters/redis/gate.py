@@ -112,22 +112,24 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        keep: list[Command] = [
-            self._requests.to_complete(ticket.request_key, owner=ticket.request_id, answer=answer)
-        ]
+        keep: list[Command]
         if hold.attempt_id == ticket.attempt_id:
             ends_at = round(hold.expires_at.timestamp() * 1000)
             most = ms(self._policy.hold)
             lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
             place = _place(ticket.slot_id, ticket.attempt_id)
-            keep += [
+            keep = [
                 lambda p: p.eval(script("extend_lock"), 1, lock, ticket.attempt_id, ends_at, most),
                 lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
                 self._forget_pages(ticket.slot_id),
             ]
         else:
-            keep += self._returned(ticket, admission)
-        one_trip(self._redis, *keep)
+            keep = self._returned(ticket, admission)
+        # The answer last: from then on the request sent again does no more than repeat it.
+        answered = self._requests.to_complete(
+            ticket.request_key, owner=ticket.request_id, answer=answer
+        )
+        one_trip(self._redis, *keep, answered)
 
     def forget(
         self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()

@@ -24,6 +24,9 @@ PAGE_CLAIM = timedelta(seconds=2)
 
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
+_WITHOUT_BRACES = str.maketrans({"%": "%25", "{": "%7B", "}": "%7D"})
+"""What stands in braces in a key alone decides which node of a Cluster it is on; a user's id comes
+from the identity provider and may have them."""
 
 
 def ms(duration: timedelta) -> int:
@@ -39,39 +42,40 @@ class Keys:
 
     def lock(self, slot_id: str) -> str:
         """attemptId; for `LOCK_CLAIM`, then for the hold."""
-        return f"{self.environment}:lock:slot:{slot_id}"
+        return self._key("lock:slot", slot_id)
 
     def code(self, user_id: str, attempt_id: str) -> str:
         """hash slotId, seed, keyId, sendNumber, attempts, issuedAt; for the code's lifetime."""
-        return f"{self.environment}:otp:user:{user_id}:{attempt_id}"
+        return self._key("otp:user", user_id, attempt_id)
 
     def failures(self, user_id: str) -> str:
         """wrong codes of the user, across attempts; for `BookingPolicy.failure_window`."""
-        return f"{self.environment}:otp:attempts:{user_id}"
+        return self._key("otp:attempts", user_id)
 
     def request(self, request_id: str) -> str:
         """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered."""
-        return f"{self.environment}:booking:attempt:{request_id}"
+        return self._key("booking:attempt", request_id)
 
     def places(self, user_id: str) -> str:
         """sorted set of `slotId:attemptId` of live attempts by end (ms); for the longest."""
-        return f"{self.environment}:holds:user:{user_id}"
+        return self._key("holds:user", user_id)
 
     def bucket(self, route: str, who: str) -> str:
-        """instant at which it is full again (microseconds); until then.
-
-        The route without its braces: they would put all buckets of a route on one node.
-        """
-        return f"{self.environment}:rl:{_NOT_PLAIN.sub('-', route).strip('-')}:{who}"
+        """instant at which it is full again (microseconds); until then."""
+        return self._key("rl", _NOT_PLAIN.sub("-", route).strip("-"), who)
 
     def slot_pages(self, doctor_id: str) -> str:
         """hash of pages of the doctor's free slots, and their generation; for `PAGES_KEPT`."""
-        return f"{self.environment}:cache:slots:{doctor_id}"
+        return self._key("cache:slots", doctor_id)
 
     def doctor_pages(self) -> str:
         """hash of pages of the catalogue, and their generation; for `PAGES_KEPT`."""
-        return f"{self.environment}:cache:doctors"
+        return self._key("cache:doctors")
 
     def viewed(self, user_id: str) -> str:
         """hash doctorId and filters, as the user last saw them; for a setting."""
-        return f"{self.environment}:cache:viewed:{user_id}"
+        return self._key("cache:viewed", user_id)
+
+    def _key(self, kind: str, *ids: str) -> str:
+        parts = [one.translate(_WITHOUT_BRACES) for one in ids]
+        return ":".join([self.environment, kind, *parts])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 
 from slotkeeper.adapters.redis.breaker import Breaker
-from slotkeeper.adapters.redis.client import Command, call
+from slotkeeper.adapters.redis.client import Command, call, script
 from slotkeeper.adapters.redis.keys import Keys, ms
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.pages import LastView, View
@@ -48,17 +48,11 @@ class RedisViews:
         key = self._keys.viewed(view.user_id)
         doctor = {} if view.doctor_id is None else {_DOCTOR: view.doctor_id}
         fields: dict[str, str | None] = {**view.filters, **doctor}
-        gone = [name for name, value in fields.items() if value is None]
+        told = [text for name, value in fields.items() for text in (name, value or "")]
 
         def note(pipeline: Pipeline) -> Any:  # Any: what a pipeline answers to a command
-            if not self._kept:
-                return
-            for name, value in fields.items():
-                if value is not None:
-                    pipeline.hset(key, name, value)
-            if gone:
-                pipeline.hdel(key, *gone)
-            pipeline.pexpire(key, ms(self._kept))
+            if self._kept:
+                pipeline.eval(script("note_view"), 1, key, ms(self._kept), *told)
 
         return note
 
