@@ -26,7 +26,7 @@ from tests.e2e.conftest import NextSlot
 
 GOOD = 5
 HIDDEN_SECONDS = 6
-"""In place of three minutes: five receives are over in half of one. More than a warm function takes,
+"""In place of three minutes: five receives take half a minute. More than a warm function takes,
 or good messages would be received too often as well."""
 
 
@@ -43,7 +43,7 @@ def queue(system: Config, stack: dict[str, Any]) -> Iterator[Any]:  # Any: gener
 
 
 def lose_patience(sqs: Any, url: str) -> None:
-    """Once the function is warm: a cold one takes longer, and messages would be set aside for it."""
+    """For when the function is warm: a cold one takes longer, and good messages would fail."""
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": str(HIDDEN_SECONDS)})
 
 
