@@ -111,7 +111,7 @@ def pending_event_of(slot: Mapping[str, Any], pending: object) -> DomainEvent:
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
         reason=fields.text_or_none("reason"),
-        payment=price_of(fields),
+        payment=_price_or_none(fields),
     )
 
 
@@ -166,7 +166,7 @@ def booking_of(document: Mapping[str, Any]) -> Booking:
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
         changed_by=fields.text_or_none("changedBy"),
-        payment=price_of(fields),
+        payment=_price_or_none(fields),
     )
 
 
@@ -174,8 +174,7 @@ def price_document(price: Price) -> Document:
     return {"amount": price.amount, "currency": price.currency}
 
 
-def price_of(fields: Fields) -> Price | None:
-    """What is paid for it, if anything is."""
+def _price_or_none(fields: Fields) -> Price | None:
     return _price_of(fields.inner("payment")) if fields.has("payment") else None
 
 

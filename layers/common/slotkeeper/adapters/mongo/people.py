@@ -109,8 +109,8 @@ class MongoDoctors:
         return Fields(DOCTORS, doctor).text_or_none("clinicId") if doctor else None
 
     def fee_of(self, doctor_id: str) -> int | None:
-        """`Fees`: what is no whole number above nothing is no fee."""
+        """`Fees`: nothing or less is no fee. Raises Corrupted: what it says is no number."""
         with call():
             doctor = self._doctors.find_one({"_id": doctor_id}, {"consultationFee": 1})
-        fee = doctor.get("consultationFee") if doctor else None
-        return fee if isinstance(fee, int) and not isinstance(fee, bool) and fee > 0 else None
+        fee = Fields(DOCTORS, doctor).number_or_none("consultationFee") if doctor else None
+        return fee if fee and fee > 0 else None

@@ -19,7 +19,6 @@ from slotkeeper.adapters.mongo.documents import (
     saga_document,
     saga_of,
 )
-from slotkeeper.adapters.mongo.fields import noted, shown_id
 from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.payment import ENDED_BY_BOOKING, NEXT, RESTING, Price, Saga, SagaState
@@ -121,15 +120,14 @@ class MongoSagas:
         for document in found:
             try:
                 sagas.append(saga_of(document))
-            except Corrupted as corrupted:
-                noted(corrupted)
+            except Corrupted:
                 unreadable.append(document["_id"])
         if unreadable:
             with call():
                 self._sagas.update_many(
                     {"_id": {"$in": unreadable}}, [{"$set": {"dueAt": from_now(ASIDE)}}]
                 )
-        return DueSagas(sagas, [shown_id(id_) for id_ in unreadable])
+        return DueSagas(sagas, [str(id_) for id_ in unreadable])
 
     def _change(
         self, saga: Saga, changes: Mapping[str, Expression], only_if: Expression | None = None
