@@ -163,6 +163,8 @@ def give_back(sagas: Collection[Document], ends: Sequence[DomainEvent]) -> None:
             {
                 "_id": {"$in": [fact.attempt_id for fact in ends]},
                 "state": {"$in": [state.value for state in ENDED_BY_BOOKING]},
+                # One that cannot be counted up must not keep the others' ends from being told.
+                "version": {"$type": "number"},
             },
             [
                 {
