@@ -19,7 +19,7 @@ from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.adapters.redis.limiter import RedisRateLimiter
 from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.booking import BookingStatus
-from slotkeeper.domain.errors import SlotHeld
+from slotkeeper.domain.errors import SlotHeld, Unavailable
 from slotkeeper.domain.limits import RateLimit
 from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
@@ -86,6 +86,26 @@ def test_service_goes_on_after_a_master_died(
     assert refused > 0
     assert in_the_end(lambda: there.verify(attempt, alice))[1].booking.slot_id == slot
     lost.start()
+    lost.wait_ready()
+
+
+def test_a_hold_refused_halfway_leaves_nothing_on_the_nodes_that_are_up(
+    redis_nodes: RedisNodes, there: House, redis: Redis
+) -> None:
+    """On a Cluster a patient's place may be on another node than the slot's lock."""
+    if not isinstance(redis, Cluster):
+        pytest.skip("one master has all")
+    slot, alice = there.slot(), there.patient()
+    lost = _master_of(redis_nodes, redis, there.keys.lock(slot))
+    places = there.keys.places(alice)
+    while _master_of(redis_nodes, redis, places).name == lost.name:
+        alice = there.patient()
+        places = there.keys.places(alice)
+
+    with frozen(lost):
+        with pytest.raises(Unavailable):
+            there.hold(slot, alice)
+        assert redis.zcard(places) == 0
     lost.wait_ready()
 
 
