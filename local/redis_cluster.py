@@ -41,18 +41,21 @@ def is_ready(config: Config, name: str) -> bool:
 
 
 def _form(config: Config) -> None:
-    """Give each fresh master its slots, have the first node meet the fresh ones, then pair them."""
-    first, *others = config.valkey_ports
-    to_meet = [name for index, name in enumerate(others, 1) if _is_fresh(config, name, index)]
-    _is_fresh(config, first, 0)
-    with _client(config, first) as node:
-        for name in to_meet:
+    """Give each fresh master its slots, have the first node meet the others, then pair them."""
+    names = list(config.valkey_ports)
+    for index, name in enumerate(names[:_MASTERS]):
+        _give_slots(config, name, index)
+    with _client(config, names[0]) as node:
+        known = _ask(node, "CLUSTER NODES")
+        for name in names[1:]:
+            # Also one that knows us already: whom we gave up on in between stays unknown else.
+            if config.address(name) in known:
+                continue
             host, port = config.address(name).split(":")
             bus = bus_port(config.valkey_ports[name])
             _ask(node, "CLUSTER MEET", host, port, bus)
         is_whole = _is_whole(node, config)
     if is_whole:
-        names = list(config.valkey_ports)
         for master, replica in zip(names, names[_MASTERS:], strict=False):
             _pair(config, master, replica)
 
@@ -64,17 +67,14 @@ def _pair(config: Config, master: str, replica: str) -> None:
             _ask(node, "CLUSTER REPLICATE", _ask(other, "CLUSTER MYID"))
 
 
-def _is_fresh(config: Config, name: str, index: int) -> bool:
-    """Whether the node knows no other yet; a fresh master then has its slots."""
+def _give_slots(config: Config, name: str, index: int) -> None:
+    """Unless it knows of any."""
     with _client(config, name) as node:
         known = _ask(node, "CLUSTER INFO")
-        if known["cluster_known_nodes"] != "1":
-            return False
-        if index < _MASTERS and known["cluster_slots_assigned"] == "0":
+        if known["cluster_known_nodes"] == "1" and known["cluster_slots_assigned"] == "0":
             begin, end = _SLOTS * index // _MASTERS, _SLOTS * (index + 1) // _MASTERS - 1
             _ask(node, "CLUSTER SET-CONFIG-EPOCH", index + 1)
             _ask(node, "CLUSTER ADDSLOTSRANGE", begin, end)
-    return True
 
 
 def _is_whole(node: Redis, config: Config) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+from pymongo import MongoClient
 from redis import Redis
 
 from local import servers
@@ -19,6 +22,7 @@ from local.up import up
 from slotkeeper.adapters.redis.client import connect
 from slotkeeper.redis_url import RedisMode
 
+ENOUGH = 3 * 2**30
 RULES = {
     # Long enough for fifty cold functions at once, short enough to wait for.
     "HoldSeconds": "30",
@@ -42,7 +46,7 @@ def config(topology: Topology = "single") -> Config:
     """
     name = os.environ.get("SLOTKEEPER_TEST", "")
     usual = Config(
-        state=TOOLS / f"test{name}{'' if topology == 'single' else f'-{topology}'}",
+        state=TOOLS / f"test{name}" if topology == "single" else _scratch() / f"{topology}-{name}",
         rules=RULES,
         mongo_test_commands=True,
         topology=topology,
@@ -87,11 +91,34 @@ def start_stores(config: Config) -> Stores:
         server.start()
     for server in all_stores:
         server.wait_ready()
+    _make_steady(config)
     return Stores(config.mongo_uri, config.redis_url, config.redis_mode)
 
 
 def start_all(config: Config) -> dict[str, Any]:
     return up(config)
+
+
+def _scratch() -> Path:
+    """Where many nodes may write much: in memory where there is enough of it."""
+    memory = Path("/dev/shm")  # noqa: S108  # below it, a folder of this checkout's own
+    if memory.is_dir() and shutil.disk_usage(memory).free > ENOUGH:
+        return memory / f"slotkeeper-{hashlib.sha256(str(TOOLS).encode()).hexdigest()[:12]}"
+    return TOOLS / "test-topologies"
+
+
+def _make_steady(config: Config) -> None:
+    """Have nobody taken for dead because the machine is busy: a run that loses no node."""
+    if config.topology == "cluster":
+        for port in config.valkey_ports.values():
+            with Redis(host=HOST, port=port) as node:
+                node.config_set("cluster-node-timeout", 15_000)
+    if len(config.mongo_ports) > 1:
+        with MongoClient[dict[str, Any]](config.mongo_uri) as client:
+            known = client.admin.command("replSetGetConfig")["config"]
+            known["version"] += 1
+            known["settings"] |= {"electionTimeoutMillis": 15_000, "heartbeatTimeoutSecs": 10}
+            client.admin.command("replSetReconfig", known)
 
 
 def stop_all(config: Config) -> None:

@@ -43,10 +43,23 @@ def one_trip(redis: Redis, *commands: Command) -> list[Any]:
     Raises:
         Unavailable: Redis did not answer, or refused a command.
     """
+    answers = one_trip_each(redis, *commands)
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise Unavailable from answer
+    return answers
+
+
+def one_trip_each(redis: Redis, *commands: Command) -> list[Any]:
+    """As `one_trip`, for who undoes what was done: a command that failed has its error for answer.
+
+    Raises:
+        Unavailable: nobody answered.
+    """
     with call(), redis.pipeline(transaction=False) as pipeline:
         for command in commands:
             command(pipeline)
-        return pipeline.execute()
+        return pipeline.execute(raise_on_error=False)
 
 
 def whole(text: Any) -> int | None:  # Any: what Redis answered

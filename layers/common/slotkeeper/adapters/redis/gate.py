@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 from redis import Redis
 
-from slotkeeper.adapters.redis.client import Command, one_trip, script
+from slotkeeper.adapters.redis.client import Command, one_trip, one_trip_each, script
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, Keys, ms
 from slotkeeper.adapters.redis.pages import to_forget
 from slotkeeper.adapters.redis.requests import RedisRequests, state_of
@@ -36,12 +36,13 @@ class RedisGate:
         try:
             answers = self._ask(ticket)
         except Unavailable:
-            # Some of it may have been done. Place and seed of a hold that never was lapse soon.
-            with suppress(Unavailable):
-                release = self._release(ticket.slot_id, ticket.attempt_id)
-                one_trip(self._redis, self._abandon(ticket), release)
+            self._undo(ticket, place=None, wrote_code=None)
             raise
         request, holder, lock_ms, place, wrote_code = answers
+        for answer in answers:
+            if isinstance(answer, Exception):
+                self._undo(ticket, place=place, wrote_code=wrote_code)
+                raise Unavailable from answer
         known = state_of(request)
         if holder is not None and lock_ms == _LIVES_ON:
             # Ours all lapse. What is not ours keeps nobody from a slot, for MongoDB decides.
@@ -61,10 +62,20 @@ class RedisGate:
             took_code=wrote_code == 1,
         )
 
+    def _undo(self, ticket: HoldTicket, *, place: Any, wrote_code: Any) -> None:
+        """Some of it may have been done: what was not seen to be lapses soon."""
+        undoing = [self._abandon(ticket), self._release(ticket.slot_id, ticket.attempt_id)]
+        if isinstance(place, list) and place[0] == 1:
+            undoing.append(self._leave_place(ticket.user_id, ticket.slot_id, ticket.attempt_id))
+        if wrote_code == 1:
+            undoing.append(self._drop_code(ticket.user_id, ticket.attempt_id))
+        with suppress(Unavailable):
+            one_trip(self._redis, *undoing)
+
     def _ask(self, ticket: HoldTicket) -> list[Any]:  # Any: each script answers its own shape
         keys, policy = self._keys, self._policy
         lock = keys.lock(ticket.slot_id)
-        return one_trip(
+        return one_trip_each(
             self._redis,
             self._requests.to_begin(
                 ticket.request_key, fingerprint=ticket.fingerprint, owner=ticket.request_id
