@@ -42,7 +42,7 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-e2e check
+.PHONY: test lint format test-unit test-integration test-race test-crash crash-pairs crash-boundaries test-e2e check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -61,6 +61,12 @@ test-integration: ## against a real mongod and Valkey
 	@$(PY) -m pytest tests/integration
 test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
+test-crash: ## every function, cut at every boundary between two effects
+	@$(PY) -m pytest tests/crash
+crash-pairs: ## the same at both sides of every effect, and all pairs of cuts (long)
+	@CRASH=full $(PY) -m pytest tests/crash
+crash-boundaries: ## write down anew which effects there are, after looking at what is new
+	@CRASH=write $(PY) -m pytest tests/crash/test_matrix.py -k "made_good"
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another

@@ -1,0 +1,83 @@
+"""The stage on which functions die."""
+
+from __future__ import annotations
+
+import json
+import logging
+import uuid
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from pymongo import MongoClient
+from pymongo.write_concern import WriteConcern
+
+from slotkeeper import bootstrap
+from slotkeeper.adapters.mongo.indexes import create_indexes
+from slotkeeper.adapters.redis.client import connect as connect_redis
+from slotkeeper.entrypoints.observability import logger
+from tests.crash import identity
+from tests.crash.cloud import Cloud
+from tests.crash.drivers import watched
+from tests.crash.life import in_turn
+from tests.crash.stage import Stage, cold_start
+from tests.crash.tally import TALLY
+from tests.support.house import House
+from tests.support.servers import Stores
+
+SETTINGS = {
+    "NOTIFICATION_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifications",
+    "OTP_SECRET_ID": "otp-keys",
+    "RELAY_FUNCTION_NAME": "relay",
+    "EMAIL_FROM": "clinic@example.org",
+    "OTP_RESEND_WAIT_SECONDS": "0",
+    "JWT_ISSUER": identity.ISSUER,
+    "JWT_AUDIENCE": identity.AUDIENCE,
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+
+@pytest.fixture(scope="package")
+def stage(
+    stores: Stores, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """One database and one Redis prefix for all scenarios, emptied before each run."""
+    name = f"c{uuid.uuid4().hex[:12]}"
+    create_indexes(mongo[name])
+    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{name}?")
+    environment = {
+        **SETTINGS,
+        "ENVIRONMENT": name,
+        "MONGO_URI": uri,
+        "REDIS_URL": stores.redis_url,
+        "JWKS_URL": identity.publish(tmp_path_factory.mktemp("identity")),
+    }
+    cloud = Cloud(secrets={"otp-keys": json.dumps({"k1": "secret of k1"})})
+    ports = [urlsplit(stores.mongo_uri).port or 0, urlsplit(stores.redis_url).port or 0]
+    level = logger.log_level
+    with pytest.MonkeyPatch.context() as patch, connect_redis(stores.redis_url) as redis:
+        for variable, value in environment.items():
+            patch.setenv(variable, value)
+        patch.delenv("AWS_ENDPOINT_URL", raising=False)
+        patch.setattr(bootstrap, "together", in_turn)
+        logger.setLevel(logging.CRITICAL)
+        cold_start(keeping=set())
+        with watched(ports=ports, aws=cloud.answer):
+            house = House.on(uri, redis, environment=name)
+            fast = mongo.get_database(name, write_concern=WriteConcern(w=1))
+            stage = Stage(house=house, cloud=cloud, mongo=mongo, fast=fast, ports=ports)
+            yield stage
+            stage.empty()
+            bootstrap.database().client.close()
+            house.database.client.close()
+        cold_start(keeping=set())
+    logger.setLevel(level)
+    mongo.drop_database(name)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TALLY.runs:
+        terminalreporter.write_line(str(TALLY))

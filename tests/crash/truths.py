@@ -1,0 +1,80 @@
+"""What holds of any stage that has come to rest, whatever happened on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from ops.check import check
+from slotkeeper.adapters.redis.keys import LOCK_CLAIM, ms
+from tests.crash.picture import Seen
+from tests.crash.stage import Stage
+
+_FACTS_OF = {
+    "confirmed": ["booking.confirmed"],
+    "cancelled": ["booking.cancelled", "booking.confirmed"],
+    "rescheduled": ["booking.confirmed", "booking.rescheduled"],
+}
+
+
+def broken_truths(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[str]:
+    """What is not as it must be after the sweeps; `is_all_over`: no hold is left by then."""
+    yield from _slots(stage, seen, is_all_over=is_all_over)
+    yield from _facts(seen)
+    yield from _redis(stage, seen, is_all_over=is_all_over)
+    name = stage.house.keys.environment
+    found = check(stage.fast, stage.house.redis, environment=name, grace=timedelta(0))
+    yield from map(str, found)
+    if stage.is_transaction_open:
+        yield "a transaction is open"
+
+
+def _slots(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[str]:
+    confirmed = Counter(b["slotId"] for b in seen["bookings"] if b["status"] == "confirmed")
+    for slot in seen["slots"]:
+        name = stage.names.get(slot["_id"], slot["_id"])
+        if slot["status"] == "reserved":
+            if is_all_over or slot["hold"]["expiresAt"] <= datetime.now(UTC):
+                yield f"{name} is reserved past its hold"
+        elif "hold" in slot:
+            yield f"{name} is {slot['status']} and has a hold"
+        if (slot["status"] == "booked") != (confirmed[slot["_id"]] == 1):
+            yield f"{name} is {slot['status']} with {confirmed[slot['_id']]} confirmed bookings"
+        if slot.get("pendingEvents"):
+            yield f"{name} has facts that nobody recorded"
+
+
+def _facts(seen: Seen) -> Iterator[str]:
+    told = seen["outbox"]
+    noted = [entry for entry in seen["audit_logs"] if "slotId" in entry]
+    if sorted(row["_id"] for row in told) != sorted(row["_id"] for row in noted):
+        yield "outbox and audit log differ"
+    for booking in seen["bookings"]:
+        for where, rows in (("told", told), ("noted", noted)):
+            types = sorted(row["type"] for row in rows if row["bookingId"] == booking["_id"])
+            if types != _FACTS_OF[booking["status"]]:
+                yield f"of a {booking['status']} booking are {where}: {types}"
+    if any("unsent" in row for row in told):
+        yield "an event was not sent"
+    messages = [row for row in seen["deliveries"] if not row["_id"].startswith("turn/")]
+    if any("sentAt" not in row for row in messages):
+        yield "a message was claimed and neither sent nor given up"
+
+
+def _redis(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[str]:
+    redis = stage.house.redis
+    held = [slot for slot in seen["slots"] if slot["status"] == "reserved"]
+    holds = {slot["hold"]["attemptId"]: slot["_id"] for slot in held}
+    for full in stage.redis_keys():
+        key = full.partition(":")[2]
+        if key.startswith("lock:"):
+            slot_id = holds.get(str(redis.get(full)))
+            is_claim = not is_all_over and 0 < redis.pttl(full) <= ms(LOCK_CLAIM)
+            if not is_claim and (slot_id is None or not key.endswith(slot_id)):
+                yield "a lock of no hold outlives its claim"
+        elif key.startswith("booking:attempt:"):
+            if is_all_over and not redis.hexists(full, "answer"):
+                yield "a request is under way for ever"
+        elif redis.pttl(full) < 0:
+            yield f"{key.partition(':')[0]} never lapses"
