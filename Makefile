@@ -42,7 +42,7 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-e2e
+.PHONY: test lint format test-unit test-integration test-race test-e2e test-chaos chaos
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -63,6 +63,11 @@ test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
+test-chaos: ## the short chaos: some faults under load, a minute
+	@$(PY) -m pytest tests/chaos
+chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load, and the verdict
+	@$(PY) -m chaos --topology $(or $(TOPOLOGY),ha) --minutes $(or $(MINUTES),10) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(JSON),--json $(JSON))
 
 ## ---- ship it
 .PHONY: build indexes lock openapi

@@ -1,0 +1,123 @@
+"""Coming to rest after faults: nobody lends a hand, one only waits and looks."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from chaos.findings import Finding
+from chaos.ground import Ground
+from chaos.history import Fate, History
+from chaos.verdict import SWEEP
+from local import aws, servers
+from local.config import ENVIRONMENT, Config
+from ops.check import check as check_invariants
+from slotkeeper.adapters.mongo.documents import OUTBOX, SLOTS
+
+HEALTHY_SECONDS = 60.0
+QUIET_SECONDS = 300.0
+"""A message that was being handled when its handler failed comes back after three minutes."""
+LOOKS_EVERY_SECONDS = 1.0
+SHORT_VISIBILITY = "15"
+Tell = Callable[[str], None]
+
+
+def come(ground: Ground, *, is_short: bool, tell: Tell) -> Iterator[Finding]:
+    """Wait until the service is healthy, no hold is left and every message was delivered."""
+    config, stack = ground.config, ground.stack
+    for name in config.announced:
+        ground.server(name).wait_ready()
+    began = time.monotonic()
+    if not _wait(lambda: _is_healthy(stack["api_url"]), HEALTHY_SECONDS):
+        yield Finding("not_healthy", stack["api_url"], f"after {HEALTHY_SECONDS:.0f} s")
+    tell(f"healthy after {time.monotonic() - began:.1f} s")
+    with MongoClient[dict[str, Any]](config.mongo_uri, tz_aware=True) as client:
+        database = client.get_default_database()
+        hold = timedelta(seconds=int(config.rules["HoldSeconds"]))
+        longest = (hold + (timedelta(0) if is_short else SWEEP)).total_seconds() + 5
+        if is_short:
+            _wait(lambda: not _live_holds(database), longest)
+            _invoke(config, stack, "expire_locks")
+            _invoke(config, stack, "relay_outbox")
+            longest = 30
+        # The verdict tells which are left.
+        _wait(lambda: database[SLOTS].count_documents({"status": "reserved"}) == 0, longest)
+        tell(f"holds are over after {time.monotonic() - began:.1f} s")
+        if not _wait(lambda: _is_quiet(config, stack, database), QUIET_SECONDS):
+            yield Finding("not_quiet", stack["notification_queue_url"], "messages are left")
+        tell(f"messages are delivered after {time.monotonic() - began:.1f} s")
+
+
+def check(database: Database[dict[str, Any]]) -> Iterator[Finding]:
+    """What the operator's checker says."""
+    for found in check_invariants(database, None, environment=ENVIRONMENT, grace=timedelta(0)):
+        yield Finding(f"checker:{found.rule}", found.about, f"invariant {found.invariant}")
+
+
+def deadlines(config: Config, history: History) -> Iterator[Finding]:
+    """Functions that were ended by the platform, and 503s that do not say when to come again."""
+    log = servers.emulator(config).log.read_text(errors="replace")
+    for line in log.splitlines():
+        if "timed out after" in line:
+            yield Finding("past_deadline", "function", line[-120:])
+    silent = [t for t in history.tries if t.fate is Fate.UNAVAILABLE and not t.retry_after]
+    if silent:
+        yield Finding("no_retry_after", silent[0].op, f"{len(silent)} answers")
+
+
+def have_messages_come_back_soon(config: Config, stack: dict[str, Any]) -> None:
+    """For a run that does not wait three minutes for those that failed."""
+    aws.client(config, "sqs").set_queue_attributes(
+        QueueUrl=stack["notification_queue_url"],
+        Attributes={"VisibilityTimeout": SHORT_VISIBILITY},
+    )
+
+
+def _wait(is_so: Callable[[], bool], seconds: float) -> bool:
+    ends_at = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > ends_at:
+            return False
+        time.sleep(LOOKS_EVERY_SECONDS)
+    return True
+
+
+def _is_healthy(api_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=10) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _live_holds(database: Database[dict[str, Any]]) -> int:
+    live = {"status": "reserved", "$expr": {"$gt": ["$hold.expiresAt", "$$NOW"]}}
+    return database[SLOTS].count_documents(live)
+
+
+def _is_quiet(config: Config, stack: dict[str, Any], database: Database[dict[str, Any]]) -> bool:
+    """No fact is waiting to be recorded, no event to be relayed, no message to be handled."""
+    waiting = database[SLOTS].count_documents({"pendingEvents": {"$exists": True}}) + database[
+        OUTBOX
+    ].count_documents({"unsent": True})
+    if waiting:
+        return False
+    counts = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+    answer = aws.client(config, "sqs").get_queue_attributes(
+        QueueUrl=stack["notification_queue_url"], AttributeNames=list(counts)
+    )
+    return not any(int(answer["Attributes"].get(name, 0)) for name in counts)
+
+
+def _invoke(config: Config, stack: dict[str, Any], function: str) -> None:
+    aws.client(config, "lambda").invoke(
+        FunctionName=stack["functions"][function], Payload=json.dumps({}).encode()
+    )
