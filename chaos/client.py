@@ -7,7 +7,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,7 @@ class Client:
     pace: Pace
     rng: random.Random
     http: urllib3.PoolManager
+    sleep: Callable[[float], None] = time.sleep
 
     def ask(
         self,

@@ -15,7 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from chaos.proxy import Proxies, Proxy, Toxic
-from local import aws, servers
+from local import aws, deploy, servers
 from local.config import HOST, TOOLS, Config, Topology
 from local.down import down
 from local.processes import Server, is_taken
@@ -97,6 +97,18 @@ class Ground:
             self.stack = up(config)
         finally:
             del os.environ[SQS_ENDPOINT]
+
+    def take_build_of(self, other: Config) -> None:
+        """Deploy what the other system builds, instead of building it here as well."""
+        other.state.mkdir(parents=True, exist_ok=True)
+        deploy.build(other)
+        here = self.config.state / "build"
+        if here.is_symlink():
+            here.unlink()
+        elif here.exists():
+            shutil.rmtree(here)
+        here.symlink_to(other.state / "build")
+        shutil.copy(other.state / "build.stamp", self.config.state / "build.stamp")
 
     def bring_down(self) -> None:
         self.heal()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -71,6 +72,22 @@ def deadlines(config: Config, history: History) -> Iterator[Finding]:
     silent = [t for t in history.tries if t.fate is Fate.UNAVAILABLE and not t.retry_after]
     if silent:
         yield Finding("no_retry_after", silent[0].op, f"{len(silent)} answers")
+
+
+def longest_invocations(config: Config, stack: dict[str, Any]) -> dict[str, float]:
+    """By function, the seconds that its longest invocation took, by its own log."""
+    logs = aws.client(config, "logs")
+    longest: dict[str, float] = {}
+    for name, function in stack["functions"].items():
+        pages = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=f"/aws/lambda/{function}", filterPattern='"invocation.completed"'
+        )
+        took = [_DURATION.search(event["message"]) for page in pages for event in page["events"]]
+        longest[name] = max((float(found[1]) / 1000 for found in took if found), default=0.0)
+    return longest
+
+
+_DURATION = re.compile(r'"invocation\.completed".*"durationMs": ?([0-9.]+)')
 
 
 def have_messages_come_back_soon(config: Config, stack: dict[str, Any]) -> None:

@@ -31,6 +31,7 @@ A_SECOND = 12.0
 BUSY = 5
 """So many codes were sent in: the load is on."""
 BUSY_SECONDS = 60.0
+NOBODY_WAITS_FOR = frozenset({"expire_locks", "relay_outbox", "send_notification"})
 Tell = Callable[[str], None]
 
 
@@ -82,14 +83,25 @@ class Run:
 
 
 @contextmanager
-def chaos(plan: Plan, *, name: str = "chaos", tell: Tell = lambda _: None) -> Iterator[Run]:
-    """The run, done and judged, its system still up; taken down at the end, whatever happens."""
+def chaos(
+    plan: Plan,
+    *,
+    name: str = "chaos",
+    tell: Tell = lambda _: None,
+    builds_with: Config | None = None,
+) -> Iterator[Run]:
+    """The run, done and judged, its system still up; taken down at the end, whatever happens.
+
+    `builds_with` is another local system whose build of the functions is used.
+    """
     config = config_of(plan.topology, hold_seconds=plan.hold_seconds, name=name)
     config.state.mkdir(parents=True, exist_ok=True)
     history = History(config.state / "history.jsonl")
     with Proxies(plan.seed) as proxies:
         ground = Ground(config, proxies)
         try:
+            if builds_with is not None:
+                ground.take_build_of(builds_with)
             ground.bring_up()
             people = identity.sign_in(
                 config, [identity.anybody("patient") for _ in range(plan.patients)]
@@ -180,4 +192,11 @@ def _more(run: Run, observer: Observer) -> Mapping[str, int | float]:
     with run.database() as database:
         inboxes = {p.user_id: inbox_of(run.config, p.phone) for p in run.people}
         again = verdict.duplicates(truth.read(database, inboxes))
-    return {"texts sent twice": again, "looks while it happened": observer.looks}
+    longest = rest.longest_invocations(run.config, run.ground.stack)
+    return {
+        "texts sent twice": again,
+        "looks while it happened": observer.looks,
+        "seconds at most in a function that a request waits for": max(
+            took for name, took in longest.items() if name not in NOBODY_WAITS_FOR
+        ),
+    }
