@@ -92,11 +92,17 @@ class Ground:
             self.by_name[name] = self.proxies.add(name, port=config.announced[name], target=port)
         port = config.api_port + SQS_AFTER
         self.sqs = self.proxies.add("sqs", port=port, target=config.api_port)
-        os.environ[SQS_ENDPOINT] = f"http://{HOST}:{port}"
+        told = {
+            SQS_ENDPOINT: f"http://{HOST}:{port}",
+            # As on Lambda, where drivers go by it: MongoDB's asks who leads instead of listening.
+            "AWS_EXECUTION_ENV": f"AWS_Lambda_{config.runtime}",
+        }
+        os.environ.update(told)
         try:
             self.stack = up(config)
         finally:
-            del os.environ[SQS_ENDPOINT]
+            for name in told:
+                del os.environ[name]
 
     def take_build_of(self, other: Config) -> None:
         """Deploy what the other system builds, instead of building it here as well."""
@@ -111,7 +117,11 @@ class Ground:
         shutil.copy(other.state / "build.stamp", self.config.state / "build.stamp")
 
     def bring_down(self) -> None:
-        self.heal()
+        """Also of what was brought up in part, and of what is hurt."""
+        for proxy in self.by_name.values():
+            proxy.set(None)
+        for name in self._own_ports():
+            self.thaw(name)
         down(self.config)
 
     # --- hurt

@@ -88,6 +88,7 @@ class Load:
             patient.live()
         except BaseException as error:  # noqa: BLE001  # raised again by `stop`
             self.errors.append(error)
+            self.stopping.set()
 
 
 def inbox_of(config: Config, phone: str) -> Callable[[], list[str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import median
 from typing import Any
 
@@ -14,7 +14,7 @@ from chaos.history import Fate, History, Try
 from chaos.nemesis import HOLD, Struck
 
 ERRORS_AFTER_SECONDS = 15.0
-"""Errors this long after a fault are still counted as its own."""
+"""Errors this long after recovery are still the fault's own, unless the next one has begun."""
 COLUMNS = (
     "fault",
     "times",
@@ -86,9 +86,12 @@ def report(
     findings: Sequence[Finding],
     more: Mapping[str, int | float],
 ) -> Report:
-    by_fault: dict[str, list[Struck]] = {}
-    for done in struck:
-        by_fault.setdefault(done.fault, []).append(done)
+    by_fault: dict[str, list[tuple[Struck, float]]] = {}
+    for done, following in zip_longest(struck, struck[1:]):
+        ends = (done.recovered_at or done.ended) + ERRORS_AFTER_SECONDS
+        if following is not None:
+            ends = min(ends, following.began)
+        by_fault.setdefault(done.fault, []).append((done, ends))
     holds = history.done_at(HOLD)
     confirmed = {str(told.answer["id"]) for told in history.of("verify") if told.fate is Fate.DONE}
     lost = sum(finding.rule == "confirmation_lost" for finding in findings)
@@ -115,14 +118,12 @@ def report(
 
 
 def _row(
-    name: str, times: Sequence[Struck], history: History, holds: Sequence[float]
+    name: str, times: Sequence[tuple[Struck, float]], history: History, holds: Sequence[float]
 ) -> tuple[str | int | float, ...]:
-    spans = [
-        (done.began, (done.recovered_at or done.ended) + ERRORS_AFTER_SECONDS) for done in times
-    ]
+    spans = [(done.began, ends) for done, ends in times]
     during = [t for t in history.tries if any(a <= t.ended <= b for a, b in spans)]
     kinds = Counter(_kind(t) for t in during)
-    back = [done.recovered_at - done.counted_from for done in times if done.recovered_at]
+    back = [done.recovered_at - done.counted_from for done, _ in times if done.recovered_at]
     gaps = [_longest_gap(holds, a, b) for a, b in spans]
     return (
         name,

@@ -128,14 +128,13 @@ def _do(plan: Plan, run: Run, tell: Tell) -> None:
         seed=plan.seed,
     )
     observer = Observer(ground)
-    stopping = threading.Event()
     tell(f"{len(run.people)} patients, {plan.a_second:g} requests a second at most")
     load.warm_up()
     began = time.monotonic()
     load.start()
     observer.start()
     try:
-        _busy(history, stopping)
+        _busy(history, load.stopping)
         tell("the load is on; faults begin")
         run.struck = strike(
             ground,
@@ -144,13 +143,13 @@ def _do(plan: Plan, run: Run, tell: Tell) -> None:
             until=began + plan.seconds,
             seed=plan.seed,
             tell=tell,
-            stopping=stopping,
+            stopping=load.stopping,
             calm=plan.calm,
         )
-    finally:
-        stopping.set()
         ground.heal()
         load.stop()
+    finally:
+        load.stopping.set()
         observer.stop()
     loaded = time.monotonic() - began
     tell("load has stopped; the system comes to rest")
