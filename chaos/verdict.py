@@ -13,7 +13,7 @@ from chaos.truth import Truth
 from slotkeeper.domain.booking import CANCEL, RESCHEDULE
 from slotkeeper.domain.slot import CONFIRM
 
-SWEEP = timedelta(seconds=75)
+SWEEP = timedelta(seconds=90)
 """A minute to the next sweep, and what it takes: the emulator looks at its schedules every ten
 seconds."""
 ENDS = {"cancel": "cancelled", "reschedule": "rescheduled"}
