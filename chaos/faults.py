@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chaos.ground import Ground
-from chaos.proxy import Harm, Toxic
+from chaos.toxic import Harm, Toxic
 from local.config import Topology
 
 FUNCTIONS = b"slotkeeper"

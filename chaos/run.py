@@ -15,11 +15,12 @@ from pymongo.database import Database
 from chaos import rest, truth, verdict
 from chaos.faults import Fault
 from chaos.findings import Finding
-from chaos.ground import Ground, config_of
+from chaos.ground import Ground
 from chaos.history import History
 from chaos.load import Load, inbox_of
 from chaos.nemesis import CALM_SECONDS, Struck, schedule, strike
 from chaos.observer import Observer
+from chaos.place import config_of
 from chaos.proxy import Proxies
 from chaos.report import Report, report
 from local import identity, servers

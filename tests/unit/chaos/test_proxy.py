@@ -12,7 +12,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from chaos.proxy import Harm, Proxies, Proxy, Toxic
+from chaos.proxy import Proxies, Proxy
+from chaos.toxic import Harm, Toxic
 from local.config import HOST
 
 SECONDS = 10.0
