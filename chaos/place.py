@@ -34,6 +34,7 @@ def config_of(topology: Topology, *, hold_seconds: int, name: str = "chaos") -> 
         api_port=first,
         mongo_port=first + 10,
         redis_port=first + 20,
+        payment_port=first + 5,
         rules={
             **RULES,
             "HoldSeconds": str(hold_seconds),
