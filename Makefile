@@ -42,7 +42,8 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-crash crash-pairs crash-boundaries test-e2e check
+.PHONY: test lint format test-unit test-integration test-race test-crash crash-pairs crash-boundaries test-e2e
+.PHONY: test-chaos chaos check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -72,6 +73,11 @@ test-e2e: ## over HTTP against a deployed stack of its own
 check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
 	@$(PY) -m ops check $(if $(URI),--mongo-uri "$(URI)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json") \
 	  $(if $(REDIS),--redis-url "$(REDIS)") $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)")
+test-chaos: ## the short chaos: some faults under load, a minute
+	@$(PY) -m pytest tests/chaos
+chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load, and the verdict
+	@$(PY) -m chaos --topology $(or $(TOPOLOGY),ha) --minutes $(or $(MINUTES),10) \
+	  $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(JSON),--json $(JSON))
 
 ## ---- ship it
 .PHONY: build indexes lock openapi

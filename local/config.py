@@ -117,7 +117,8 @@ class Config:
     def payment_parameters(self) -> dict[str, str]:
         """Template parameters: the simulator speaks the provider's language."""
         if self.payment == "none":
-            return {"PaymentProvider": "none", "PaymentApiBase": ""}
+            # `sam deploy` takes no empty value; the template's own is.
+            return {"PaymentProvider": "none"}
         api_base = f"http://{HOST}:{self.payment_port}"
         return {"PaymentProvider": "stripe", "PaymentApiBase": api_base}
 

@@ -45,8 +45,13 @@ class Server:
     def pid_file(self) -> Path:
         return self.home / f"{self.name}.pid"
 
+    @property
+    def pid(self) -> int | None:
+        """The process that we started, while it runs."""
+        return _running(self.pid_file)
+
     def is_running(self) -> bool:
-        return _running(self.pid_file) is not None
+        return self.pid is not None
 
     def start(self) -> bool:
         """Start it unless it runs; whether it was started. Raises LocalError: the port is busy."""
