@@ -42,7 +42,7 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-e2e
+.PHONY: test lint format test-unit test-integration test-race races test-e2e
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -61,6 +61,8 @@ test-integration: ## against a real mongod and Valkey
 	@$(PY) -m pytest tests/integration
 test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
+races: ## ROUNDS=500: the same for long, so many rounds of each race and as many stories of a slot
+	@RACE_ROUNDS="$(or $(ROUNDS),200)" $(PY) -m pytest tests/concurrency -s
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 
