@@ -42,8 +42,8 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race test-crash crash-pairs crash-boundaries test-e2e
-.PHONY: test-chaos chaos check
+.PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
+.PHONY: test-e2e test-chaos chaos check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 lint: ## style, types, import rules, template
@@ -62,6 +62,8 @@ test-integration: ## against a real mongod and Valkey
 	@$(PY) -m pytest tests/integration
 test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
+races: ## ROUNDS=500: the same for long, so many rounds of each race and as many stories of a slot
+	@RACE_ROUNDS="$(or $(ROUNDS),200)" $(PY) -m pytest tests/concurrency -s
 test-crash: ## every function, cut at every boundary between two effects
 	@$(PY) -m pytest tests/crash
 crash-pairs: ## the same at both sides of every effect, and all pairs of cuts (long)

@@ -13,7 +13,7 @@ from tests.support.house import House
 from tests.support.reading import Reader
 from tests.support.trips import counted
 
-READERS = 24
+READERS = 64
 VIEW = View(user_id="reader", doctor_id="dr-1", filters={})
 
 

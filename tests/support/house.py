@@ -103,6 +103,19 @@ class NoPages:
         self.forgotten += doctor_ids
 
 
+def _stores(database: Database[dict[str, Any]], policy: BookingPolicy) -> dict[str, Any]:
+    return {
+        "database": database,
+        "slots": MongoSlots(database, policy),
+        "booked_slots": MongoBookedSlots(database, policy),
+        "ledger": MongoLedger(database),
+        "outbox": MongoOutbox(database),
+        "users": MongoUsers(database),
+        "doctors": MongoDoctors(database),
+        "deliveries": MongoDeliveries(database),
+    }
+
+
 @dataclass
 class House:
     database: Database[dict[str, Any]]
@@ -128,20 +141,12 @@ class House:
     def on(
         cls, mongo_uri: str, redis: Redis, *, environment: str, policy: BookingPolicy = POLICY
     ) -> House:
-        database = connect(mongo_uri)
         keys = Keys(environment)
         return cls(
-            database=database,
+            **_stores(connect(mongo_uri), policy),
             redis=redis,
             keys=keys,
             policy=policy,
-            slots=MongoSlots(database, policy),
-            booked_slots=MongoBookedSlots(database, policy),
-            ledger=MongoLedger(database),
-            outbox=MongoOutbox(database),
-            users=MongoUsers(database),
-            doctors=MongoDoctors(database),
-            deliveries=MongoDeliveries(database),
             gate=RedisGate(redis, keys, policy),
             codes=RedisCodes(redis, keys, policy),
             maker=HotpCodes(lambda key_id: f"secret of {key_id}".encode()),
@@ -176,6 +181,10 @@ class House:
             forbid_overlaps=self.policy.forbid_overlaps,
         )
         return replace(house, till=till)
+
+    def on_database(self, database: Database[dict[str, Any]]) -> House:
+        """The same house with another way to its database."""
+        return replace(self, **_stores(database, self.policy))
 
     # --- what there is
 
@@ -216,10 +225,13 @@ class House:
         return slot.id
 
     def patient(self, **profile: Any) -> str:
-        user_id = uuid.uuid4().hex
+        return self.patients(1, **profile)[0]
+
+    def patients(self, count: int, **profile: Any) -> list[str]:
         known = {"phone": "+15550123", "email": "p@example.com", **profile}
-        self.database[USERS].insert_one({"_id": user_id, **known})
-        return user_id
+        ids = [uuid.uuid4().hex for _ in range(count)]
+        self.database[USERS].insert_many([{"_id": user_id, **known} for user_id in ids])
+        return ids
 
     # --- what people do
 
