@@ -36,7 +36,7 @@ def duplicates(truth: Truth) -> int:
 
     Documented (docs/reliability.md): a sender that dies between sending and noting so sends again.
     """
-    return sum(max(0, received - due) for _, _, received, due in _received_and_due(truth))
+    return sum(max(0, received - most) for _, _, received, _, most in _received_and_due(truth))
 
 
 def _confirmations(history: History, truth: Truth) -> Iterator[Finding]:
@@ -141,9 +141,9 @@ def _holds(truth: Truth) -> Iterator[Finding]:
 
 def _messages(truth: Truth) -> Iterator[Finding]:
     """Each patient was told of each change of their bookings."""
-    for patient, text, received, due in _received_and_due(truth):
-        if received < due:
-            yield Finding("not_told", patient, f"{received} of {due} times: {text}")
+    for patient, text, received, at_least, _ in _received_and_due(truth):
+        if received < at_least:
+            yield Finding("not_told", patient, f"{received} of {at_least} times: {text}")
 
 
 _TEXTS = {
@@ -154,19 +154,34 @@ _TEXTS = {
 }
 
 
-def _received_and_due(truth: Truth) -> Iterator[tuple[str, str, int, int]]:
-    """By patient and kind of text: how many arrived, and how many should have."""
-    due: Counter[tuple[str, str]] = Counter()
+_BEGINS = frozenset({_TEXTS[CONFIRM.event], _TEXTS["moved"]})
+
+
+def _received_and_due(truth: Truth) -> Iterator[tuple[str, str, int, int, int]]:
+    """By patient and kind of text: how many arrived, at least should have, and at most may have.
+
+    That a booking began is not told any more once it has ended: it may have been, before.
+    """
+    at_least: Counter[tuple[str, str]] = Counter()
+    at_most: Counter[tuple[str, str]] = Counter()
     for event in truth.events:
         kind = event["type"]
         if kind == CONFIRM.event and event.get("replaces"):
             kind = "moved"
-        if kind in _TEXTS and not (kind == RESCHEDULE.event and event.get("replacedBy")):
-            due[event["userId"], _TEXTS[kind]] += 1
+        if kind not in _TEXTS or (kind == RESCHEDULE.event and event.get("replacedBy")):
+            continue
+        text = _TEXTS[kind]
+        at_most[event["userId"], text] += 1
+        booking = truth.bookings.get(event["bookingId"], {})
+        if text not in _BEGINS or booking.get("status") == "confirmed":
+            at_least[event["userId"], text] += 1
+        elif kind == "moved":
+            # Told, if at all then, as the end of the booking whose place it took.
+            at_most[event["userId"], _TEXTS[RESCHEDULE.event]] += 1
     for patient, texts in truth.texts.items():
         for text in _TEXTS.values():
             received = sum(message.startswith(text) for message in texts)
-            yield patient, text, received, due[patient, text]
+            yield patient, text, received, at_least[patient, text], at_most[patient, text]
 
 
 def _done(history: History, op: str) -> list[Request]:

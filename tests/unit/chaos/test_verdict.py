@@ -214,6 +214,16 @@ def test_a_patient_who_was_not_told_is_noticed() -> None:
     assert rules(ONE, told_of("123456 is your code to confirm the appointment.")) == ["not_told"]
 
 
+@pytest.mark.parametrize("texts", [(), ("Your appointment is confirmed: today.",)])
+def test_that_a_booking_began_need_not_be_told_once_it_has_ended(texts: tuple[str, ...]) -> None:
+    history = [*ONE, asked("cancel", bookingId="bk_1")]
+    ended = truth(booking("bk_1", "at_1", "s1", "cancelled"))
+    so = replace(told_of(*texts), bookings=ended.bookings, slots={})
+
+    assert rules(history, so) == []
+    assert verdict.duplicates(so) == 0
+
+
 def test_a_patient_who_was_told_once_is_fine() -> None:
     so = told_of("Your appointment is confirmed: today.")
 
