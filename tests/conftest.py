@@ -11,6 +11,7 @@ import pytest
 from pymongo import MongoClient
 
 from local.config import TOPOLOGIES, Config, Topology
+from slotkeeper import deadline
 from slotkeeper.adapters.mongo.indexes import create_indexes
 from tests.support import servers
 from tests.support.house import House
@@ -29,6 +30,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     left_out = [item for item in items if item.get_closest_marker("one_server")]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True)
+def no_deadline() -> Iterator[None]:
+    """A test that ran a handler leaves no invocation's end behind for those after it."""
+    yield
+    deadline._ends_at.set(None)
 
 
 @pytest.fixture(scope="session")

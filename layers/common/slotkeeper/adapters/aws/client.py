@@ -20,13 +20,15 @@ def connect(service: Any) -> Any:  # Any: a name known at run time, a client typ
     import boto3
     from botocore.config import Config
 
+    # A message to a person is not repeated on a guess: SQS will, and we know what was sent. Others
+    # are, and both times together leave a request enough to undo what it began.
+    seconds, attempts = (3, 1) if service in _PEOPLE else (2, 2)
     return boto3.client(
         service,
         config=Config(
             connect_timeout=1,
-            read_timeout=3,
-            # A message to a person is not repeated on a guess: SQS will, and we know what was sent.
-            retries={"mode": "standard", "total_max_attempts": 1 if service in _PEOPLE else 2},
+            read_timeout=seconds,
+            retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )
 
