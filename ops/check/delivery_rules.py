@@ -23,5 +23,7 @@ def read_deliveries(reader: Reader, ids: Sequence[object]) -> list[Stored[Delive
 def delivery_violations(stored: Stored[Delivery], moment: Moment) -> Iterator[Violation]:
     yield from unfit(stored)
     says = stored.says
-    if says and not says.is_sent and says.begun_at <= moment.now - UNFINISHED_FOR:
+    # A turn is over with its lease; whoever comes next takes it.
+    is_due = says is not None and not says.is_sent and not says.is_turn
+    if says and is_due and says.begun_at <= moment.now - UNFINISHED_FOR:
         yield DELIVERY_UNFINISHED.broken(stored.shown["_id"], stored.shown)

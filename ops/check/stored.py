@@ -81,8 +81,11 @@ class SlotSeen:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
+    """A notification on its way, or, where `is_turn`, a booking's turn to be told of."""
+
     begun_at: datetime
     is_sent: bool
+    is_turn: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ def saga_stored(document: Document) -> Stored[Saga]:
 
 
 def delivery_stored(document: Document) -> Stored[Delivery]:
-    return _stored(DELIVERIES, document, lambda row: Delivery(row["at"], bool(row.get("sentAt"))))
+    return _stored(DELIVERIES, document, _delivery)
 
 
 def unfit(stored: Stored[Any]) -> Iterator[Violation]:  # Any: whatever it says
@@ -167,6 +170,10 @@ def _stored(collection: str, document: Document, read: Callable[[Document], T]) 
             # The system itself cannot read it, whatever we think of it.
             faults = ["(unreadable)"]
     return Stored(collection, document, None, tuple(faults))
+
+
+def _delivery(row: Document) -> Delivery:
+    return Delivery(row["at"], is_sent=bool(row.get("sentAt")), is_turn="told" in row)
 
 
 def _slot_seen(document: Document) -> SlotSeen:

@@ -7,7 +7,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo.monitoring
@@ -150,6 +150,17 @@ def test_an_end_whose_function_died_is_excused_within_the_grace(house: House) ->
     house.sweep()
     house.relay()
     assert found(house) == []
+
+
+def test_a_booking_s_turn_to_be_told_of_is_no_unfinished_notification(house: House) -> None:
+    house.deliveries.end_turn(house.deliveries.take_turn("bk_1", 1))
+    house.deliveries.take_turn("bk_2", 1)  # and the function died
+    key = "e-1-sms"
+    assert house.deliveries.claim(key)
+    past = datetime.now(UTC) - timedelta(days=2)
+    house.database["deliveries"].update_many({}, {"$set": {"at": past}})
+
+    assert [(v.rule, v.about) for v in found(house)] == [("delivery_unfinished", key)]
 
 
 def test_an_event_that_lapsed_is_not_missed(house: House) -> None:
