@@ -19,7 +19,6 @@ from local.simulated_payments import SimulatedPayments
 from ops.check import GRACE, check
 from ops.check.report import as_text
 from ops.violation import Violation
-from slotkeeper.adapters.redis.connect import connect as connect_redis
 from slotkeeper.domain.errors import PaymentDeclined, Unavailable
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.timetable import TimeChange
@@ -254,6 +253,7 @@ class _Commands(pymongo.monitoring.CommandListener):
         pass
 
 
+@pytest.mark.one_server("one Redis counts the commands it was sent")
 def test_it_only_reads(house: House, stores: Stores) -> None:
     scene = Scene.of(house)
     house.end_hold(scene.held)
@@ -269,7 +269,7 @@ def test_it_only_reads(house: House, stores: Stores) -> None:
         MongoClient[dict[str, Any]](
             stores.mongo_uri, tz_aware=True, event_listeners=[commands]
         ) as client,
-        connect_redis(stores.redis_url) as redis,
+        stores.connect_redis() as redis,
     ):
         database = client[house.database.name]
         redis.config_resetstat()
@@ -313,6 +313,7 @@ def peaks(house: House) -> dict[str, tuple[int, int]]:
     return {name: (small, large) for name, (small, large) in told.items()}
 
 
+@pytest.mark.one_server("what the checker holds is the same whoever answers")
 def test_memory_does_not_grow_with_the_database(peaks: dict[str, tuple[int, int]]) -> None:
     small, large = peaks["check"]
     control_small, control_large = peaks["all at once"]

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -31,10 +30,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def where(house: House, stores: Stores) -> tuple[str, ...]:
     """The arguments that name the house's stores."""
-    name = house.database.name
-    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{name}?")
-    redis = ("--redis-url", stores.redis_url, "--environment", house.keys.environment)
-    return ("--mongo-uri", uri, *redis)
+    redis = ("--redis-url", stores.redis_url, "--redis-mode", stores.redis_mode)
+    uri = stores.database_uri(house.database.name)
+    return ("--mongo-uri", uri, *redis, "--environment", house.keys.environment)
 
 
 def test_a_clean_database_is_0(house: House, where: tuple[str, ...]) -> None:
@@ -91,10 +89,15 @@ def test_it_stops_at_the_limit(house: House, where: tuple[str, ...]) -> None:
 
 def test_a_stack_file_names_the_stores(house: House, stores: Stores, tmp_path: Path) -> None:
     Scene.of(house)
-    uri = stores.mongo_uri.replace("/slotkeeper?", f"/{house.database.name}?")
-    stack: dict[str, Any] = {"mongo_uri": uri, "redis_url": stores.redis_url}
+    stack = {
+        "mongo_uri": stores.database_uri(house.database.name),
+        "redis_url": stores.redis_url,
+        "redis_mode": stores.redis_mode,
+        "environment": house.keys.environment,
+        "functions": {"hold_slot": "slotkeeper-local-hold-slot"},
+    }
     file = tmp_path / "stack.json"
-    file.write_text(json.dumps({**stack, "environment": house.keys.environment}))
+    file.write_text(json.dumps(stack))
 
     done = run("--stack", str(file), "--grace", "0")
 
