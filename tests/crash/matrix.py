@@ -87,6 +87,10 @@ class Played:
     """Messages that a provider had accepted when the sender died without noting it."""
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def last(self) -> Picture:
+        return self.soon if self.late is NOTHING else self.late
+
 
 Kill = Callable[[str, Event, CutAt], Life]
 """Runs a function on an event up to a cut; what it had done by then."""
@@ -264,11 +268,13 @@ def _but_a_hold(
     return Counter({m: n for m, n in missing.items() if '"status": "active"' not in m}), more
 
 
-def differences_unretried(model: Played, got: Played) -> Iterator[str]:
-    """What is wrong where the client never comes back: people are told no more than otherwise."""
+def differences_unretried(model: Played, nothing: Played, got: Played) -> Iterator[str]:
+    """What is wrong where the client never comes back.
+
+    People are told what they are told where all of it was done, or `nothing` was, and no more.
+    """
     yield from got.problems
-    last = got.soon if got.late is NOTHING else got.late
-    said = last.lines - model.late.lines
+    said = got.last.lines - (model.last.lines | nothing.last.lines)
     again = [line for line in said.elements() if line.startswith("sent ")]
     if len(again) != got.sent_twice:
         yield f"sent {again}"

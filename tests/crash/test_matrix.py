@@ -82,6 +82,7 @@ def test_death_anywhere_is_made_good(
 def _wrong(
     stage: Stage, scenario: Scenario, model: Played, backward: Played, cuts: list[CutAt]
 ) -> Iterator[str]:
+    nothing: Played | None = None
     for at in cuts:
         got = play(stage, scenario, at, model=model)
         TALLY.runs += 1
@@ -93,7 +94,10 @@ def _wrong(
         if scenario.is_request:
             got = play(stage, scenario, at, model=model, is_retried=False)
             TALLY.runs += 1
-            yield from (f"{at}, never sent again: {w}" for w in differences_unretried(model, got))
+            # The first cut is before anything was done.
+            nothing = nothing or got
+            found = differences_unretried(model, nothing, got)
+            yield from (f"{at}, never sent again: {what}" for what in found)
 
 
 def _uncut(model: Played, backward: Played, cuts: list[CutAt]) -> set[str]:
