@@ -43,9 +43,10 @@ clean: ## stop everything and remove .local with all its data
 
 ## ---- check it
 .PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: test-e2e test-chaos chaos check
+.PHONY: test-e2e test-cluster test-chaos chaos check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
+	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest tests/integration
 lint: ## style, types, import rules, template
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
@@ -70,6 +71,8 @@ crash-pairs: ## the same at both sides of every effect, and all pairs of cuts (l
 	@CRASH=full $(PY) -m pytest tests/crash
 crash-boundaries: ## write down anew which effects there are, after looking at what is new
 	@CRASH=write $(PY) -m pytest tests/crash/test_matrix.py -k "made_good"
+test-cluster: ## the integration tests and races on a Cluster and a replica set of three
+	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest tests/integration tests/concurrency
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another

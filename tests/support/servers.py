@@ -62,10 +62,15 @@ def config(topology: Topology = "single") -> Config:
     if topology != "single":
         # Nodes know each other by port: on others than last time they begin anew.
         shutil.rmtree(usual.state, ignore_errors=True)
+    return free_ports(usual)
+
+
+def free_ports(config: Config) -> Config:
+    """The same, on ports that nobody listens on."""
     while True:
         api, mongo, redis, payment = (_any_port() for _ in range(4))
         moved = replace(
-            usual, api_port=api, mongo_port=mongo, redis_port=redis, payment_port=payment
+            config, api_port=api, mongo_port=mongo, redis_port=redis, payment_port=payment
         )
         if len(set(moved.ports)) == len(moved.ports) and not any(map(is_taken, moved.ports)):
             return moved
