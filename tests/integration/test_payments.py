@@ -592,6 +592,18 @@ def test_a_refund_that_fails_is_made_again(shop: Shop) -> None:
     assert shop.imbalances() == []
 
 
+def test_trying_in_vain_does_not_hide_since_when_a_payment_is_stuck(shop: Shop) -> None:
+    shop.simulator.payments.fail("capture", Fault.ERROR, times=20)
+    shop.verify()
+    stuck = shop.saga
+
+    shop.settle()
+
+    assert stuck["state"] == shop.saga["state"] == "capturing"
+    assert shop.saga["updatedAt"] == stuck["updatedAt"]
+    assert shop.saga["version"] > stuck["version"]
+
+
 @pytest.mark.parametrize("fault", [Fault.LOST, Fault.UNANSWERED, Fault.ERROR_AFTER, Fault.TWICE])
 def test_a_refund_whose_answer_is_lost_is_one_refund(shop: Shop, fault: Fault) -> None:
     booking = shop.verify().booking

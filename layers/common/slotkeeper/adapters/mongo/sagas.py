@@ -79,6 +79,8 @@ class MongoSagas:
         changes: dict[str, Expression] = {
             "state": to.value,
             "dueAt": "$$REMOVE" if to in RESTING else from_now(SAGA_LEASE),
+            # Steps only: how long a payment has been stuck is told by it, however often it was tried.
+            "updatedAt": "$$NOW",
         }
         if payment_id is not None:
             changes["paymentId"] = literal(payment_id)
@@ -138,7 +140,7 @@ class MongoSagas:
         with call():
             document = self._sagas.find_one_and_update(
                 held,
-                [{"$set": {**changes, "version": NEXT_VERSION, "updatedAt": "$$NOW"}}],
+                [{"$set": {**changes, "version": NEXT_VERSION}}],
                 return_document=ReturnDocument.AFTER,
             )
         return saga_of(document) if document else None
