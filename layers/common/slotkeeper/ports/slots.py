@@ -144,7 +144,8 @@ class Swap:
     """What became of a booking and the one that takes its place; nothing or all of it happened.
 
     Both decisions were made, or one of them says why nothing was: `new` that the hold could not be
-    confirmed, `old` (then without `new`) that the old booking could not give way.
+    confirmed, `old` (then without `new`) that the old booking could not give way. Neither is there
+    where the old booking's slot is gone.
     """
 
     new: SlotDecision | None

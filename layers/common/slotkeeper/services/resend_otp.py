@@ -52,12 +52,16 @@ def resend_otp(
         raise NotFound
     before = codes.find(user_id=attempt.user_id, attempt_id=attempt.id)
     user, codes_today = users.get_for_code(attempt.user_id)
-    decision = slots.count_send(
-        before.slot_id if before else _slot_of(attempt, slots),
-        attempt_id=attempt.id,
-        user_id=attempt.user_id,
-        request_key=request_key,
-    )
+    try:
+        decision = slots.count_send(
+            before.slot_id if before else _slot_of(attempt, slots),
+            attempt_id=attempt.id,
+            user_id=attempt.user_id,
+            request_key=request_key,
+        )
+    except NotFound as gone:
+        # Free again, and removed by the clinic since.
+        raise HoldExpired from gone
     hold = _sendable(attempt, decision, policy)
     record = replace(before or fresh, slot_id=decision.slot.id, send_number=hold.sends)
     code = {"user_id": attempt.user_id, "attempt_id": attempt.id}

@@ -148,13 +148,16 @@ def _confirmed(
 
 def _wrong(
     attempt: Attempt, record: CodeRecord, codes: CodeStore, slots: SlotStore, together: Together
-) -> SlotDecision:
-    """Count the wrong code, against the hold and against the patient."""
+) -> SlotDecision | None:
+    """Count the wrong code, against the hold and against the patient; None as in `_accepted`."""
     decision: SlotDecision
-    decision, _ = together(
-        lambda: slots.count_try(record.slot_id, attempt_id=attempt.id, user_id=attempt.user_id),
-        lambda: codes.count_failure(user_id=attempt.user_id),
-    )
+    try:
+        decision, _ = together(
+            lambda: slots.count_try(record.slot_id, attempt_id=attempt.id, user_id=attempt.user_id),
+            lambda: codes.count_failure(user_id=attempt.user_id),
+        )
+    except NotFound:
+        return None
     return decision
 
 

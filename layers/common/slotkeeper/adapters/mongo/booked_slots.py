@@ -36,6 +36,7 @@ from slotkeeper.domain.booking import (
     BookingStatus,
     booking_of,
 )
+from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import CONFIRM, SlotStatus
@@ -45,7 +46,7 @@ from slotkeeper.ports.slots import SlotDecision, Swap
 class _OldStays(Exception):
     """The old booking cannot give way: nothing may change."""
 
-    def __init__(self, decision: SlotDecision):
+    def __init__(self, decision: SlotDecision | None):
         self.decision = decision
 
 
@@ -149,9 +150,13 @@ class MongoBookedSlots:
             new = decided(document, CONFIRM.event, request_id, attempt_id=attempt_id)
             if new.event is None or not new.made:
                 return Swap(new=new, old=None)
-            given_back = self._give_back(
-                old, asked, window, replaced_by=new.event.booking_id, session=session
-            )
+            try:
+                given_back = self._give_back(
+                    old, asked, window, replaced_by=new.event.booking_id, session=session
+                )
+            except NotFound as gone:
+                # Free since the booking ended, and removed by the clinic.
+                raise _OldStays(None) from gone
             if given_back.event is None or not given_back.made:
                 raise _OldStays(given_back)
             booking = booking_of(new.slot, new.event)

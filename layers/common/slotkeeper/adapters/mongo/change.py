@@ -158,12 +158,15 @@ def decision_of(document: Document, *, made: bool) -> SlotDecision:
 
 
 def decided(document: Document, event: str, request_id: str, /, **of: str) -> SlotDecision:
-    """The decision by the fact that tells `event` of the attempt, booking or request in `of`."""
+    """The decision by the newest fact that tells `event` of the attempt, booking or request.
+
+    An attempt that was released and, with Redis lost, began again may be released a second time.
+    """
     told = facts_of(document)
     found = next(
         (
             fact
-            for fact in told
+            for fact in reversed(told)
             if fact.type == event and all(getattr(fact, k) == v for k, v in of.items())
         ),
         None,
