@@ -43,7 +43,7 @@ clean: ## stop everything and remove .local with all its data
 
 ## ---- check it
 .PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: test-e2e test-cluster test-chaos chaos check
+.PHONY: model test-e2e test-cluster test-chaos chaos check
 test: lint ## set everything up and run everything CI runs
 	@$(PY) -m pytest
 	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest tests/integration
@@ -73,6 +73,10 @@ crash-boundaries: ## write down anew which effects there are, after looking at w
 	@CRASH=write $(PY) -m pytest tests/crash/test_matrix.py -k "made_good"
 test-cluster: ## the integration tests and races on a Cluster and a replica set of three
 	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest tests/integration tests/concurrency
+model: ## HISTORIES=1000 SEED=...: random histories against the model; prints its seed
+	@SLOTKEEPER_MODEL_HISTORIES="$(or $(HISTORIES),1000)" \
+	  SLOTKEEPER_MODEL_SEED="$(or $(SEED),$(shell date +%s))" \
+	  $(PY) -m pytest tests/model/test_bookings_machine.py -s
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another

@@ -85,6 +85,13 @@ attempts = held | held | _of_machine(lambda machine: machine.asked)
 booked = _of_machine(lambda machine: machine.confirmed() or machine.ever_booked)
 bookings = booked | booked | _of_machine(lambda machine: machine.ever_booked)
 staff = st.sampled_from(["sue", "tom"])
+instants = st.sampled_from(["now", "now", "code's end", "hold's end"])
+incidents = st.sampled_from(
+    [
+        *("a wrong code", "a wrong code", "an earlier code", "a resend", "a resend"),
+        *("the same request again", "the sweep", "a lost Redis"),
+    ]
+)
 sometimes_down = st.sampled_from([*[True] * 4, False])
 outages = mostly(frozenset[str](), frozenset({"sms"}), frozenset({"sms", "email"}))
 some_attempt = precondition(lambda machine: machine.asked)
@@ -195,9 +202,9 @@ class Bookings(RuleBasedStateMachine):
         user = self.who(by, booking)
         self._hold("replace", Asked(user, slot, self.new_key(user), replaces=booking))
 
-    @rule(user=users, slot=some_slot)
-    def hold_and_die(self, user: str, slot: str) -> None:
-        """The function dies as soon as MongoDB has decided."""
+    @rule(user=users, slot=some_slot, retried=st.sampled_from([None, 0, 20, 21]))
+    def hold_and_die(self, user: str, slot: str, retried: int | None) -> None:
+        """The function dies as soon as MongoDB has decided; the client may try again."""
         asked = Asked(user, slot, self.new_key(user))
         self.asked.append(asked)
         self.model.hold_and_die(user, slot, asked.key)
@@ -212,6 +219,9 @@ class Bookings(RuleBasedStateMachine):
                     channel=None,
                     request_id=ticket.request_id,
                 )
+        if retried is not None:
+            self._pass(timedelta(seconds=retried))
+            self._hold("hold again", asked)
 
     @contextmanager
     def queue(self, is_up: bool) -> Iterator[None]:
@@ -240,7 +250,7 @@ class Bookings(RuleBasedStateMachine):
     # --- and prove themselves
 
     @some_attempt
-    @rule(asked=attempts, when=mostly("now", "code's end", "hold's end"))
+    @rule(asked=attempts, when=instants)
     def verify(self, asked: Asked, when: str) -> None:
         hold = self.model.hold_of(asked.attempt)
         if hold is not None and when != "now":
@@ -258,6 +268,26 @@ class Bookings(RuleBasedStateMachine):
         asked = Asked(user, slot, self.new_key(user))
         self._hold("hold", asked)
         self._verify(user, asked.attempt, "right")
+
+    @rule(user=users, slot=free_slots, between=st.lists(incidents, max_size=4), when=instants)
+    def make_an_attempt(self, user: str, slot: str, between: list[str], when: str) -> None:
+        """From the hold to the right code, with what may come between."""
+        asked = Asked(user, slot, self.new_key(user))
+        self._hold("hold", asked)
+        for incident in between:
+            match incident:
+                case "a wrong code" | "an earlier code":
+                    self._verify(user, asked.attempt, incident.split()[1])
+                case "a resend":
+                    self._pass(self.world.house.policy.resend_wait)
+                    self._resend(user, asked.attempt, f"resend-{self.number()}")
+                case "the same request again":
+                    self._hold("hold again", asked)
+                case "the sweep":
+                    self.sweep()
+                case "a lost Redis":
+                    self.lose_redis()
+        self.verify(asked, when)
 
     @some_attempt
     @rule(asked=held)
@@ -342,7 +372,7 @@ class Bookings(RuleBasedStateMachine):
     @some_booking
     @rule(
         booking=bookings,
-        status=mostly("cancelled", "rescheduled"),
+        status=st.sampled_from(["cancelled", "rescheduled"]),
         by=mostly("owner", "ann", "ben", "sue", "tom"),
         version=mostly(None, "right", "wrong"),
     )

@@ -59,6 +59,8 @@ class Hold:
     sends: int = 1
     tries: int = 0
     resend_key: str | None = None
+    previous: tuple[datetime, datetime] | None = None
+    """When the code before the newest was sent, and until when it worked."""
 
 
 @dataclass
@@ -135,6 +137,7 @@ class Model:
         self.codes_queued: list[CodeMessage] = []
         self.events_queued: list[DomainEvent] = []
         self.delivered: set[tuple[object, ...]] = set()
+        self.newest_told: dict[str, int] = {}
         self.codes_today: dict[str, int] = {}
         self._seeds = 0
         self.lose_redis()
@@ -392,12 +395,11 @@ class Model:
         hold = self._live_hold_of(attempt, slot)
         if slot is None or hold is None:
             raise Refused("hold_expired")
-        is_repeated = hold.resend_key == key
-        if not is_repeated:
+        if hold.resend_key != key:
             self._ensure_may_resend(hold)
-        before = hold.sends, hold.sent_at, hold.code_until
-        if not is_repeated:
+            hold.previous = hold.sent_at, hold.code_until
             hold.sends += 1
+            hold.resend_key = key
             hold.sent_at = self.now
             hold.code_until = min(self.now + self.policy.code_lifetime, hold.until)
         patient = self.patients[user]
@@ -408,15 +410,18 @@ class Model:
             self._ensure_codes_left(patient, by)
             self.memory.put_code(attempt, code, self.now)
             if not queue_is_up:
-                if not is_repeated:
-                    code.number -= 1
                 raise Refused("unavailable", retry_in=5)
         except Refused:
-            # The earlier code is the newest again, and may be followed by another at once.
-            hold.sends, hold.sent_at, hold.code_until = before
-            hold.resend_key = key if is_repeated else None
+            # The earlier code is the newest again, and may be followed by another at once. So too
+            # where the request is a repeated one, which may never have come so far before.
+            put = self.memory.codes.get(attempt)
+            if put is not None and put.number == hold.sends:
+                put = replace(put, seed=seed, number=hold.sends - 1, until=hold.code_until)
+                self.memory.put_code(attempt, put, self.now)
+            hold.sends, hold.resend_key = hold.sends - 1, None
+            assert hold.previous is not None
+            hold.sent_at, hold.code_until = hold.previous
             raise
-        hold.resend_key = key
         self.codes_queued.append(CodeMessage(attempt, user, by, hold.sends))
         return self._sent(hold, by)
 
@@ -643,10 +648,7 @@ class Model:
             if self._is_lapsed(slot):
                 self._expire(slot)
         told = self._tell_all()
-        ended = [fact for fact in told if fact.type == "hold.expired"]
-        for fact in ended:
-            self.memory.forget(fact.user_id, fact.slot_id, fact.attempt_id)
-        return len(ended), len(told)
+        return sum(fact.type == "hold.expired" for fact in told), len(told)
 
     def relay(self, *, queue_is_up: bool) -> tuple[int, int]:
         """Facts that were told, and events that were queued, in order for each booking."""
@@ -665,7 +667,7 @@ class Model:
         waiting: set[str] = set()
         going = []
         unsent = [notice for notice in self.outbox.values() if not notice.is_sent]
-        for notice in sorted(unsent, key=lambda n: (n.fact.at, n.fact.id)):
+        for notice in _by_version(sorted(unsent, key=lambda n: (n.fact.at, n.fact.id))):
             is_leased = notice.leased_until is not None and self.now < notice.leased_until
             if is_leased or notice.fact.aggregate_id in waiting:
                 waiting.add(notice.fact.aggregate_id)
@@ -692,10 +694,27 @@ class Model:
         self.delivered.add(key)
         return "sent", address
 
-    def deliver_event(self, fact: DomainEvent, down: frozenset[str]) -> str | None:
-        """The address that was told now. Each patient hears of each event once."""
+    def deliver_event(self, fact: DomainEvent, down: frozenset[str]) -> tuple[str, str | None]:
+        """The notice's fate, and the address that was told now.
+
+        Each patient hears of each event once, and not of a booking that has ended that it began.
+        """
         is_told = fact.type in {"booking.confirmed", *ENDS} and fact.replaced_by is None
-        if not is_told or (fact.id,) in self.delivered:
+        if not is_told or fact.booking_id is None:
+            return "not_due", None
+        newest = self.newest_told.get(fact.booking_id, 0)
+        self.newest_told[fact.booking_id] = max(newest, fact.version)
+        booking = self.bookings[fact.booking_id]
+        has_ended = fact.version < newest or booking.status is not BookingStatus.CONFIRMED
+        if fact.type == "booking.confirmed" and has_ended:
+            # News is only the end of the one that it replaced, if nothing else tells of that.
+            is_news = fact.replaces is not None and booking.replaced_by is None
+            return "superseded", self._tell_once(fact, down) if is_news else None
+        address = self._tell_once(fact, down)
+        return "sent" if address else "not_due", address
+
+    def _tell_once(self, fact: DomainEvent, down: frozenset[str]) -> str | None:
+        if (fact.id,) in self.delivered:
             return None
         patient = self.patients[fact.user_id]
         channel = patient.channel(patient.preferred, "sms", "email") or "email"
@@ -818,6 +837,10 @@ class Model:
             told += slot.facts
             self._record(slot, slot.facts)
             slot.facts = []
+        for fact in told:
+            # What an attempt that is over has in Redis; also where the same one began again since.
+            if fact.type in {"booking.confirmed", "hold.released", "hold.expired"}:
+                self.memory.forget(fact.user_id, fact.slot_id, fact.attempt_id)
         return told
 
     def _record(self, slot: Slot, facts: Sequence[DomainEvent]) -> None:
@@ -862,3 +885,12 @@ class Model:
                 changed_by=fact.request_key,
                 replaced_by=fact.replaced_by,
             )
+
+
+def _by_version(notices: Sequence[Notice]) -> list[Notice]:
+    """Those of one booking in order of version, in the places that they have together."""
+    ordered = sorted(notices, key=lambda notice: notice.fact.version)
+    of_each: dict[str, list[Notice]] = {}
+    for notice in ordered:
+        of_each.setdefault(notice.fact.aggregate_id, []).append(notice)
+    return [of_each[notice.fact.aggregate_id].pop(0) for notice in notices]

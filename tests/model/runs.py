@@ -7,7 +7,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import Bookings
 
-STEPS = 50
+STEPS = 40
 """Of one history, at most."""
 
 

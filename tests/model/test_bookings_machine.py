@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections import Counter
 
+import pytest
+
 from tests.model.conftest import Founded
 from tests.model.machine import Bookings
 from tests.model.runs import run
 
 SEED = int(os.environ.get("SLOTKEEPER_MODEL_SEED") or 20)
-HISTORIES = int(os.environ.get("SLOTKEEPER_MODEL_HISTORIES") or 60)
+HISTORIES = int(os.environ.get("SLOTKEEPER_MODEL_HISTORIES") or 80)
 
 REFUSALS = {
     "booking_not_confirmed",
@@ -37,6 +39,8 @@ SUCCESSES = {
     *("cancel", "reschedule", "block", "unblock", "blocked", "active", "removed", "make again"),
     *("sweep", "relay", "deliver code", "deliver event"),
 }
+
+pytestmark = pytest.mark.one_server("time is frozen by a database of its own on one Redis")
 
 
 def test_every_answer_is_as_the_model_predicts_it(found: Founded) -> None:

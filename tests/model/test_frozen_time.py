@@ -54,6 +54,9 @@ def world(found: Founded, stores: Stores, sent: Sent) -> Iterator[World]:
         yield found(client=client)
 
 
+pytestmark = pytest.mark.one_server("time is frozen by a database of its own on one Redis")
+
+
 def test_a_hold_ends_at_its_instant_in_both_stores(world: World) -> None:
     attempt = world.house.hold(SLOT, "ann")
 

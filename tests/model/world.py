@@ -243,20 +243,21 @@ class World:
             ),
         )
 
-    def deliver_event(self, fact: DomainEvent, down: frozenset[str]) -> str | None:
-        """Where the patient was told of it now."""
-        was_sent, sent = self._delivered(
+    def deliver_event(self, fact: DomainEvent, down: frozenset[str]) -> tuple[str, str | None]:
+        """The notice's fate; where the patient was told now."""
+        fate, sent = self._delivered(
             down,
-            lambda: tell_event(
-                fact,
-                ledger=self.house.ledger,
-                users=self.house.users,
-                quota=self.quota,
-                post=self.post,
+            lambda: (
+                tell_event(
+                    fact,
+                    ledger=self.house.ledger,
+                    users=self.house.users,
+                    quota=self.quota,
+                    post=self.post,
+                ).value
             ),
         )
-        assert was_sent == (sent is not None)
-        return sent[0] if sent else None
+        return fate, sent[0] if sent else None
 
     def _delivered(
         self, down: frozenset[str], deliver: Callable[[], Answered]
@@ -399,7 +400,12 @@ def _hold(document: dict[str, Any]) -> Hold:
         sends=code["sends"],
         tries=code["tries"],
         resend_key=code.get("requestKey"),
+        previous=_previous(code.get("previous")),
     )
+
+
+def _previous(document: dict[str, Any] | None) -> tuple[datetime, datetime] | None:
+    return (document["sentAt"], document["expiresAt"]) if document else None
 
 
 def _instant(text: str) -> datetime:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from pymongo.database import Database
 from redis import Redis
@@ -140,10 +140,21 @@ class House:
     @classmethod
     def on(
         cls, mongo_uri: str, redis: Redis, *, environment: str, policy: BookingPolicy = POLICY
-    ) -> House:
+    ) -> Self:
+        return cls.of(connect(mongo_uri), redis, environment=environment, policy=policy)
+
+    @classmethod
+    def of(
+        cls,
+        database: Database[dict[str, Any]],
+        redis: Redis,
+        *,
+        environment: str,
+        policy: BookingPolicy,
+    ) -> Self:
         keys = Keys(environment)
         return cls(
-            **_stores(connect(mongo_uri), policy),
+            **_stores(database, policy),
             redis=redis,
             keys=keys,
             policy=policy,
