@@ -2,6 +2,8 @@
 
 Each rule asks the model what will be answered, does the thing, and compares. After every step the
 stores are compared with the model, and the operator's check must find nothing.
+
+One long module: rules are made of each other, and read best side by side.
 """
 
 from __future__ import annotations

@@ -44,8 +44,9 @@ from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.send_notification import Post, send_code, tell_event
-from tests.model.model import CodeMessage, Held, Hold, Model, Patient, Slot
+from tests.model.model import Model
 from tests.model.refused import Said
+from tests.model.things import CodeMessage, Held, Hold, Patient, Slot
 from tests.support.frozen_time import FrozenDatabase, FrozenRedis, Time
 from tests.support.house import House, QueueInMemory
 from tests.support.managing import Managing
