@@ -11,6 +11,8 @@ endif
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
 PY := $(ANY_PYTHON) local/bootstrap.py
 BIN := .local/venvs/dev/bin
+# Several processes share the tests; each has servers of its own.
+SHARED := -n $(or $(JOBS),2) --dist loadgroup --no-loadscope-reorder
 
 .PHONY: help
 help: ## this list
@@ -45,8 +47,8 @@ clean: ## stop everything and remove .local with all its data
 .PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
 .PHONY: model test-e2e test-cluster test-chaos chaos check
 test: lint ## set everything up and run everything CI runs
-	@$(PY) -m pytest
-	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest tests/integration
+	@$(PY) -m pytest $(SHARED)
+	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest $(SHARED) tests/integration
 lint: ## style, types, import rules, template
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -18,6 +19,14 @@ from local.progress import LocalError
 
 _ours: dict[int, subprocess.Popen[bytes]] = {}
 """What this process started, by pid: kept, as they are meant to outlive us."""
+
+
+@atexit.register
+def _leave() -> None:
+    """Have no warning of those that go on, or that ended and were not missed."""
+    for process in _ours.values():
+        if process.poll() is None:
+            process.returncode = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

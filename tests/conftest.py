@@ -12,9 +12,10 @@ from pymongo import MongoClient
 
 from local.config import TOPOLOGIES, Config, Topology
 from slotkeeper import deadline
-from slotkeeper.adapters.mongo.indexes import create_indexes
 from tests.support import servers
+from tests.support.databases import Databases
 from tests.support.house import House
+from tests.support.lanes import share_out
 from tests.support.servers import Stores
 
 TOPOLOGY: Topology = next(
@@ -23,8 +24,10 @@ TOPOLOGY: Topology = next(
 """What the stores of this run are made of."""
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks set here
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on any other topology, what is about one server."""
+    """Leave out, on any other topology, what is about one server; share out the rest."""
+    share_out(items)
     if TOPOLOGY == "single":
         return
     left_out = [item for item in items if item.get_closest_marker("one_server")]
@@ -57,16 +60,20 @@ def mongo(stores: Stores) -> Iterator[MongoClient[dict[str, Any]]]:
         yield client
 
 
+@pytest.fixture(scope="session")
+def databases(mongo: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
+    made = Databases(mongo)
+    yield made
+    made.drop_all()
+
+
 @pytest.fixture
-def house(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[House]:
+def house(stores: Stores, databases: Databases) -> Iterator[House]:
     """A database and a Redis prefix that nobody else uses, with every index."""
-    name = f"t{uuid.uuid4().hex[:12]}"
-    database = mongo[name]
-    create_indexes(database)
-    with stores.connect_redis() as redis:
-        made = House.on(stores.database_uri(name), redis, environment=name)
+    prefix = f"t{uuid.uuid4().hex[:12]}"
+    with databases.one() as database, stores.connect_redis() as redis:
+        made = House.on(stores.database_uri(database.name), redis, environment=prefix)
         yield made
         made.database.client.close()
-        for key in redis.scan_iter(f"{name}:*"):
+        for key in redis.scan_iter(f"{prefix}:*"):
             redis.delete(key)
-    mongo.drop_database(name)

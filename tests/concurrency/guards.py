@@ -329,7 +329,7 @@ class KeysWrittenBack:
     def eval(self, script: str, _: int, key: str, *args: Any) -> None:
         self._asked = (script, key, args)
 
-    def execute(self) -> list[Any]:
+    def execute(self, **_: Any) -> list[Any]:
         script, key, args = self._asked
         copy = f"{key}:{uuid.uuid4().hex}"
         self._redis.copy(key, copy)

@@ -84,9 +84,11 @@ class Stage:
 
     def empty(self) -> None:
         """As it was before anybody came."""
-        for collection, documents in self.look().items():
-            if documents:
-                self.fast[collection].delete_many({})
+        filled = [collection for collection, documents in self.look().items() if documents]
+        for collection in filled:
+            self.fast[collection].delete_many({})
+        for collection in filled[:1]:  # functions read what a majority has: wait until it has it
+            self.mongo[self.fast.name][collection].delete_many({})
         self.house.lose_redis()
         self.cloud.empty()
         self.names.clear()

@@ -122,7 +122,7 @@ def test_a_schedule_s_slots_are_listed_and_booked(
     assert len(slots) == 18
 
     held = alice.hold(slots[0])
-    booked = alice.verify(held.json["attemptId"], alice.code())
+    booked = alice.verify(held.json["attemptId"], alice.code(), paymentMethod="pm_card_visa")
 
     assert (booked.status, booked.json["doctorId"]) == (201, doctor)
     assert free(alice, doctor) == slots[1:]
@@ -187,7 +187,8 @@ def test_a_held_slot_is_not_blocked(alice: Patient, staff: Patient, slots: list[
 def test_time_that_is_removed_leaves_the_booked_and_names_them(
     alice: Patient, staff: Patient, doctor: str, slots: list[str]
 ) -> None:
-    booking = alice.verify(alice.hold(slots[4]).json["attemptId"], alice.code()).json
+    attempt = alice.hold(slots[4]).json["attemptId"]
+    booking = alice.verify(attempt, alice.code(), paymentMethod="pm_card_visa").json
     period = {"from": f"{day(6)}T00:00:00Z", "to": f"{day(10)}T00:00:00+01:00"}
     path = f"/doctors/{doctor}/slots"
 

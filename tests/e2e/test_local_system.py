@@ -18,7 +18,6 @@ import pytest
 from local import servers
 from local.api import Patient
 from local.config import HOST, ROOT, Config
-from local.processes import Server
 from local.progress import LocalError
 from local.up import up
 from tests.e2e.conftest import NextSlot
@@ -129,7 +128,7 @@ def test_a_killed_server_comes_back_with_every_booking(
 ) -> None:
     slot = next_slot()
     booked = alice.verify(alice.hold(slot).json["attemptId"], alice.code()).json
-    server: Server = getattr(servers, killed)(system)
+    server = servers.named(system, killed)
     pid = json.loads(server.pid_file.read_text())["pid"]
     os.kill(pid, signal.SIGKILL)
     while server.is_running():

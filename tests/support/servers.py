@@ -42,9 +42,10 @@ RULES = {
 def config(topology: Topology = "single") -> Config:
     """The tests' system; on other ports where its usual ones are taken by somebody else.
 
-    SLOTKEEPER_TEST names another one, for two runs side by side.
+    SLOTKEEPER_TEST names another one, for two runs side by side; processes of one run have each
+    their own.
     """
-    name = os.environ.get("SLOTKEEPER_TEST", "")
+    name = os.environ.get("SLOTKEEPER_TEST", "") + os.environ.get("PYTEST_XDIST_WORKER", "")
     usual = Config(
         state=TOOLS / f"test{name}" if topology == "single" else _scratch() / f"{topology}-{name}",
         rules=RULES,

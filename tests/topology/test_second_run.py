@@ -7,10 +7,13 @@ import re
 from local.config import ROOT
 
 LEFT_OUT = {
+    "tests/integration/test_check.py",  # two tests: of commands to one Redis, and of memory
     "tests/integration/test_explain.py",
     "tests/integration/test_indexes.py",
     "tests/integration/test_pages.py",  # one test: it counts trips
     "tests/integration/test_trips.py",
+    "tests/model/test_bookings_machine.py",
+    "tests/model/test_frozen_time.py",
 }
 MARK = re.compile(r"mark\.one_server\((\"[^\"]{20,}\")?\)")
 

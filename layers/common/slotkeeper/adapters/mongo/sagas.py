@@ -79,7 +79,7 @@ class MongoSagas:
         changes: dict[str, Expression] = {
             "state": to.value,
             "dueAt": "$$REMOVE" if to in RESTING else from_now(SAGA_LEASE),
-            # Steps only: how long a payment has been stuck is told by it, however often it was tried.
+            # Of steps only: it tells since when a payment is stuck, however often it was tried.
             "updatedAt": "$$NOW",
         }
         if payment_id is not None:
