@@ -15,7 +15,7 @@ from slotkeeper import deadline
 from tests.support import servers
 from tests.support.databases import Databases
 from tests.support.house import House
-from tests.support.lanes import share_out
+from tests.support.lanes import Lanes, longest_first
 from tests.support.servers import Stores
 
 TOPOLOGY: Topology = next(
@@ -24,10 +24,13 @@ TOPOLOGY: Topology = next(
 """What the stores of this run are made of."""
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the marks set here
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:  # Any: xdist's own
+    return Lanes(config, log)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on any other topology, what is about one server; share out the rest."""
-    share_out(items)
+    """Leave out, on any other topology, what is about one server."""
+    longest_first(items)
     if TOPOLOGY == "single":
         return
     left_out = [item for item in items if item.get_closest_marker("one_server")]

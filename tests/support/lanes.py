@@ -7,25 +7,23 @@ sake of one deployed stack. What takes longest begins first.
 from __future__ import annotations
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 LONGEST_FIRST = ("e2e", "crash", "chaos", "concurrency", "model", "topology", "integration")
 
 
-def share_out(items: list[pytest.Item]) -> None:
-    """Mark each test with its lane, and put the lanes in order."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_lane(item)))
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Hands out one lane after the other, in the order of the tests."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        return "tests/e2e" if path.startswith("tests/e2e/") else path
+
+
+def longest_first(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
-def _lane(item: pytest.Item) -> str:
-    return "e2e" if _folder(item) == "e2e" else item.path.as_posix()
-
-
 def _rank(item: pytest.Item) -> int:
-    folder = _folder(item)
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
     return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
-
-
-def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(item.config.rootpath / "tests").parts[0]
