@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import urllib.error
 import urllib.request
+from functools import partial
+from pathlib import Path
 
 from local.config import ADMIN, HOST, REGION, ROOT, TOOLS, Config
 from local.mongo_servers import mongods
@@ -46,6 +49,7 @@ def emulator(config: Config) -> Server:
         port=config.api_port,
         port_setting="API_PORT",
         home=home,
+        prepare=partial(follow_port, home / "state", config.api_port),
         is_ready=lambda: _is_healthy(config),
         made_from=_source_of_emulator(),
         env={
@@ -67,6 +71,15 @@ def emulator(config: Config) -> Server:
             "PYTHONDONTWRITEBYTECODE": "",
         },
     )
+
+
+def follow_port(state: Path, port: int) -> None:
+    """Have what was made at another port found at this one: queues are known by their URLs."""
+    for file in state.glob("*.json"):
+        kept = file.read_text()
+        moved = re.sub(r"//localhost:\d+/", f"//localhost:{port}/", kept)
+        if moved != kept:
+            file.write_text(moved)
 
 
 def payment_simulator(config: Config) -> Server:

@@ -213,7 +213,7 @@ def test_twenty_verifies_at_once_make_one_booking(
     assert len({answer.json["id"] for answer in answers}) == 1
     booked = {"slotId": slot, "status": "confirmed"}
     assert deployed_mongo["bookings"].count_documents(booked) == 1
-    fact = {"slotId": slot, "type": "booking.confirmed"}
+    fact = {"bookingId": answers[0].json["id"], "type": "booking.confirmed"}
     assert deployed_mongo["outbox"].count_documents(fact) == 1
     assert deployed_mongo["audit_logs"].count_documents(fact) == 1
     assert len(alice.wait_for(1, r"is confirmed")) == 1

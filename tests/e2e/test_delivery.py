@@ -60,7 +60,7 @@ def ops(stack: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[s
     )
 
 
-def eventually(is_so: Callable[[], bool], seconds: float = 60.0) -> None:
+def eventually(is_so: Callable[[], bool], seconds: float = 180.0) -> None:
     ends_at = time.monotonic() + seconds
     while not is_so():
         assert time.monotonic() < ends_at, "it never was"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slotkeeper.adapters.mongo.outbox import LEASE_SECONDS
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.services.relay_outbox import relay_outbox
@@ -129,6 +130,14 @@ def test_leases_alone_keep_a_second_relay_from_doing_the_same_work(
     relay(house, queue)
 
     assert (len(queue.arrived) == EVENTS) is are_leased
+
+
+def test_a_lease_of_a_relay_whose_command_began_a_moment_after_ours_is_one(house: House) -> None:
+    fill(house)
+    later = datetime.now(UTC) + timedelta(seconds=LEASE_SECONDS + 5)
+    house.database["outbox"].update_many({}, {"$set": {"leaseId": "x", "leasedUntil": later}})
+
+    assert relay(house, Queue()) == 0
 
 
 class DiesAfterSending(Queue):

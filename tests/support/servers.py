@@ -43,22 +43,25 @@ def config(topology: Topology = "single") -> Config:
     """The tests' system; on other ports where its usual ones are taken by somebody else.
 
     SLOTKEEPER_TEST names another one, for two runs side by side; processes of one run have each
-    their own.
+    their own, on the same ports every time: what is deployed there need not be deployed again.
     """
-    name = os.environ.get("SLOTKEEPER_TEST", "") + os.environ.get("PYTEST_XDIST_WORKER", "")
+    run = os.environ.get("SLOTKEEPER_TEST", "")
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    name = run + worker
+    place = 20 * (1 + int(worker.removeprefix("gw"))) if worker else 0
     usual = Config(
         state=TOOLS / f"test{name}" if topology == "single" else _scratch() / f"{topology}-{name}",
         rules=RULES,
         mongo_test_commands=True,
         topology=topology,
-        api_port=4711,
-        mongo_port=27217,
-        redis_port=6579,
+        api_port=4711 + place,
+        mongo_port=27217 + place,
+        redis_port=6579 + place,
         payment="simulator",
-        payment_port=4713,
+        payment_port=4713 + place,
     )
     down(usual)
-    if topology == "single" and not name and not any(is_taken(port) for port in usual.ports):
+    if topology == "single" and not run and not any(is_taken(port) for port in usual.ports):
         return usual
     if topology != "single":
         # Nodes know each other by port: on others than last time they begin anew.

@@ -23,8 +23,10 @@ _IS_LEASED = {
     "$and": [
         {"$eq": [{"$type": "$leasedUntil"}, "date"]},
         {"$gt": ["$leasedUntil", "$$NOW"]},
-        # One that ends later is none of ours, or the clock was set back: nobody waits for it.
-        {"$lte": ["$leasedUntil", _LEASE_ENDS]},
+        # One that ends much later is none of ours, or the clock was set back: nobody waits for it.
+        # Not by how late a lease of now would end: $$NOW is when a command began, and another
+        # relay's that began after ours may have come first.
+        {"$lte": ["$leasedUntil", {"$add": [_LEASE_ENDS, LEASE_SECONDS * 1000]}]},
     ]
 }
 _OURS: Document = {"unsent": True, "v": {"$not": {"$gt": OUTBOX_VERSION}}}
