@@ -32,16 +32,19 @@ def options(config: Config, name: str) -> list[str]:
 def is_ready(config: Config, name: str) -> bool:
     """Whether the node serves its part of a whole Cluster, which the first node brings about."""
     try:
-        if name == next(iter(config.valkey_ports)):
-            _form(config)
+        if name == next(iter(config.valkey_ports)) and not _form(config):
+            return False  # whole a moment later, but nobody's replica has been told yet
         with _client(config, name) as node:
             return _is_whole(node, config) and _has_its_part(node)
     except (redis.RedisError, OSError):
         return False  # not up yet, or one of the others is not
 
 
-def _form(config: Config) -> None:
-    """Give each fresh master its slots, have the first node meet the others, then pair them."""
+def _form(config: Config) -> bool:
+    """Give each fresh master its slots, have the first node meet the others, then pair them.
+
+    Whether all that is done.
+    """
     names = list(config.valkey_ports)
     for index, name in enumerate(names[:_MASTERS]):
         _give_slots(config, name, index)
@@ -58,6 +61,7 @@ def _form(config: Config) -> None:
     if is_whole:
         for master, replica in zip(names, names[_MASTERS:], strict=False):
             _pair(config, master, replica)
+    return is_whole
 
 
 def _pair(config: Config, master: str, replica: str) -> None:

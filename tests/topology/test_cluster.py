@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from redis import Redis
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
-from slotkeeper.adapters.redis.client import one_trip
+from local.config import HOST
+from slotkeeper.adapters.redis.client import one_trip, one_trip_each
 from slotkeeper.adapters.redis.cluster import Cluster
+from tests.support.nodes import frozen
 from tests.topology.conftest import RedisNodes, nodes_of
 
 KEYS = [f"k{number}" for number in range(12)]
@@ -90,6 +93,38 @@ def test_a_slot_is_served_while_it_moves_and_after(nodes: RedisNodes, cluster: C
     assert cluster.get(key) == key
     assert cluster.get(key) == key
     assert cluster._map.master_of(slot) == target  # and it has learned so
+
+
+def test_what_is_on_live_nodes_is_answered_while_most_others_hang(
+    nodes: RedisNodes, cluster: Cluster
+) -> None:
+    one_trip(cluster, *(_setting(key) for key in KEYS))
+    live = cluster._map.masters[0]
+    hanging = [node for node in nodes.nodes.values() if node.port != live[1]]
+    held = [key for key in KEYS if cluster._map.master_of(key_slot(key.encode())) == live]
+
+    with _nobody_given_up(nodes), ExitStack() as stack:
+        for node in hanging:
+            stack.enter_context(frozen(node))
+        for _ in range(3):
+            answers = one_trip_each(cluster, *(_getting(key) for key in KEYS))
+            answered = [key for key, answer in zip(KEYS, answers, strict=True) if answer == key]
+            assert answered == held
+    for node in nodes.nodes.values():
+        node.wait_ready()
+
+
+@contextmanager
+def _nobody_given_up(nodes: RedisNodes) -> Iterator[None]:
+    """As in the first seconds of any outage: no node takes others for lost as yet."""
+    ports = nodes.config.valkey_ports.values()
+    clients = [Redis(host=HOST, port=port) for port in ports]
+    for client in clients:
+        client.config_set("cluster-node-timeout", 60_000)
+    yield
+    for client in clients:
+        client.config_set("cluster-node-timeout", 1_000)
+        client.close()
 
 
 def _setting(key: str) -> Any:  # Any: a command of any kind

@@ -1,9 +1,7 @@
 """A Redis Cluster as one client: what is sent together goes to every node it concerns at once.
 
-redis-py's own `RedisCluster` does not do for us: its pipelines refuse `eval`, ask one node for the
-keys of each script (and fail while that node hangs, whoever holds the key), and send what failed
-again one by one, each with time-outs of its own. Our commands name one key each, so little is
-needed, and the time a call takes is bounded.
+Why not by redis-py's own `RedisCluster` is told in docs/adr/0006-own-redis-cluster-client.md. Our
+commands name one key each, so little is needed, and the time a call takes is bounded.
 """
 
 from __future__ import annotations
@@ -122,10 +120,11 @@ class Cluster(Redis):
             ends_at = time.monotonic() + self._seconds
             for share in shares.values():
                 share.read(ends_at, self.response_callbacks)
+        for address, share in shares.items():
+            self._map.heard(address, answered=share.answered)
         better = [_told(sent.answer) for sent in due if isinstance(sent.answer, MovedError)]
         if better or any(isinstance(sent.answer, _NO_ANSWER) for sent in due):
-            answered = [address for address, share in shares.items() if share.answered]
-            self._map.doubt(ask_first=[*better, *answered])
+            self._map.doubt(better)
 
 
 class _SpanningPipeline(Pipeline):

@@ -35,24 +35,39 @@ class SlotMap:
         self._nodes: dict[Address, Redis] = {}
         self._masters: list[Address | None] = []
         self._is_right = False
-        self._ask_first: list[Address] = []
+        self._told: list[Address] = []
+        self._silent: set[Address] = set()
         self._learning = threading.Lock()
+        self._tries = 0
 
     def learn(self) -> None:
-        """Learn the map, unless it is right as far as is known.
+        """Learn the map, unless it is right as far as is known. If no node tells, what was known
+        before has to do: it is right for most slots, and whom it is wrong for says so.
 
         Raises:
-            redis.exceptions.ConnectionError: no node tells.
+            redis.exceptions.ConnectionError: no node tells, and none ever did.
         """
+        tries = self._tries
         if not self._is_right:
             with self._learning:
-                if not self._is_right:
+                # Whoever waited here has the answer of the one before, if that was no node's too.
+                if not self._is_right and tries == self._tries:
                     self._ask_around()
+                    self._tries += 1
+            if not self._masters:
+                raise NoConnectionError("no node of the Cluster tells who holds what")
 
-    def doubt(self, ask_first: Iterable[Address] = ()) -> None:
-        """It was wrong, or a node did not answer; these did, or were said to know better."""
-        self._ask_first = list(ask_first)
+    def doubt(self, told: Iterable[Address] = ()) -> None:
+        """It was wrong, or a node did not answer; these were said to know better."""
+        self._told = list(told)
         self._is_right = False
+
+    def heard(self, address: Address, *, answered: bool) -> None:
+        """Whether the node answered just now: who did not is asked after all others."""
+        if answered:
+            self._silent.discard(address)
+        else:
+            self._silent.add(address)
 
     def master_of(self, slot: int) -> Address | None:
         """None where nobody serves the slot."""
@@ -84,17 +99,19 @@ class SlotMap:
         ends_at = time.monotonic() + LEARN_SECONDS
         others = [*self._nodes, *self._seeds]
         random.shuffle(others)  # so that one that hangs does not cost everybody its time
-        for address in dict.fromkeys([*self._ask_first, *others]):
+        others.sort(key=self._silent.__contains__)
+        for address in dict.fromkeys([*self._told, *others]):
             if time.monotonic() > ends_at:
                 break
             try:
                 told = self._ask(address)
             except (RedisError, OSError):
+                self.heard(address, answered=False)
                 continue
+            self.heard(address, answered=True)
             if told:
                 self._note(told, address[0])
                 return
-        raise NoConnectionError("no node of the Cluster tells who holds what")
 
     def _ask(self, address: Address) -> list[Any]:  # Any: rows of numbers and lists
         pool = self.node(address).connection_pool
