@@ -13,11 +13,13 @@ import pytest
 from pymongo import MongoClient
 from pymongo.write_concern import WriteConcern
 
+from local.payment_simulator import running
 from slotkeeper import bootstrap
 from slotkeeper.adapters.mongo.indexes import create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.entrypoints.observability import logger
 from tests.crash import identity
+from tests.crash.bank import Bank
 from tests.crash.cloud import Cloud
 from tests.crash.drivers import watched
 from tests.crash.life import in_turn
@@ -29,6 +31,7 @@ from tests.support.servers import Stores
 SETTINGS = {
     "NOTIFICATION_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifications",
     "OTP_SECRET_ID": "otp-keys",
+    "PAYMENT_SECRET_ID": "payment",
     "RELAY_FUNCTION_NAME": "relay",
     "EMAIL_FROM": "clinic@example.org",
     "OTP_RESEND_WAIT_SECONDS": "0",
@@ -55,22 +58,36 @@ def stage(
         "REDIS_URL": stores.redis_url,
         "JWKS_URL": identity.publish(tmp_path_factory.mktemp("identity")),
     }
-    cloud = Cloud(secrets={"otp-keys": json.dumps({"k1": "secret of k1"})})
+    cloud = Cloud(
+        secrets={
+            "otp-keys": json.dumps({"k1": "secret of k1"}),
+            "payment": json.dumps({"apiKey": "sk_test_crash"}),
+        }
+    )
     ports = [urlsplit(stores.mongo_uri).port or 0, urlsplit(stores.redis_url).port or 0]
     level = logger.log_level
-    with pytest.MonkeyPatch.context() as patch, connect_redis(stores.redis_url) as redis:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        connect_redis(stores.redis_url) as redis,
+        running(Bank()) as simulator,
+    ):
+        environment["PAYMENT_API_BASE"] = simulator.url
         for variable, value in environment.items():
             patch.setenv(variable, value)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         patch.setattr(bootstrap, "together", in_turn)
         logger.setLevel(logging.CRITICAL)
         cold_start(keeping=set())
-        with watched(ports=ports, aws=cloud.answer):
+        provider = simulator.server_port
+        with watched(ports=ports, provider=provider, aws=cloud.answer):
             house = House.on(uri, redis, environment=name)
             fast = mongo.get_database(name, write_concern=WriteConcern(w=1))
-            stage = Stage(house=house, cloud=cloud, mongo=mongo, fast=fast, ports=ports)
+            stage = Stage(
+                house=house, cloud=cloud, simulator=simulator, mongo=mongo, fast=fast, ports=ports
+            )
             yield stage
             stage.empty()
+            stage.under({})
             bootstrap.database().client.close()
             house.database.client.close()
         cold_start(keeping=set())

@@ -1,8 +1,9 @@
 """The drivers, watched: each effect of the current invocation, before it is sent and after.
 
 Below our code, so that nothing we write can go round it: pymongo's command events, redis-py's
-connections, botocore's requests. Whoever adds another way out adds it here; until then a connection
-to anywhere else is noted as a stranger's (`Life.strangers`) and fails its scenario.
+connections, botocore's requests, HTTP to the payment provider. Whoever adds another way out adds it
+here; until then a connection to anywhere else is noted as a stranger's (`Life.strangers`) and fails
+its scenario.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pymongo.monitoring
 from redis.connection import Connection
 
 from slotkeeper.adapters.redis.client import script
+from tests.crash.http_driver import watched_requests
 from tests.crash.life import current
 
 Answer = Callable[[Any], Any]
@@ -143,13 +145,16 @@ def _aws_answered(**_: Any) -> None:
 
 
 @contextmanager
-def watched(*, ports: Collection[int], aws: Answer | None = None) -> Iterator[None]:
-    """Watch every driver; `ports` (of this machine) are those that a driver here speaks to."""
+def watched(*, ports: Collection[int], provider: int, aws: Answer | None = None) -> Iterator[None]:
+    """Watch every driver; `ports` (of this machine) are those that a driver here speaks to.
+
+    `provider` is the payment provider's.
+    """
     connect = socket.socket.connect
 
     def connecting(self: socket.socket, address: Any) -> None:
         life = current()
-        if life is not None and address[1] not in ports:
+        if life is not None and address[1] not in {*ports, provider}:
             life.strangers.append(f"{address[0]}:{address[1]}")
         connect(self, address)
 
@@ -163,6 +168,7 @@ def watched(*, ports: Collection[int], aws: Answer | None = None) -> Iterator[No
         patch.object(Connection, "send_packed_command", _send_all),
         patch.object(Connection, "send_command", _send_one),
         patch.object(socket.socket, "connect", connecting),
+        watched_requests(port=provider, answered=_answered),
     ):
         yield
     boto3.setup_default_session()

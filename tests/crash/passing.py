@@ -21,6 +21,7 @@ TIMES: Mapping[str, Sequence[str]] = {
     ),
     "outbox": ("leasedUntil",),
     "deliveries": ("leasedUntil",),
+    "sagas": ("dueAt",),
 }
 """What the database's clock is compared with: it cannot be set, its data can."""
 

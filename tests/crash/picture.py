@@ -18,6 +18,8 @@ Seen = Mapping[str, Sequence[Mapping[str, Any]]]
 
 _SLOT_VERSIONS = {"slots", "outbox", "audit_logs"}
 """Where `version` is the slot's: a hold that was undone and placed again has moved it."""
+_LEASED = {"sagas"}
+"""Where `version` also counts the workers that took it up."""
 _UNSEEN = {"requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"}
 _SHAPES = [
     (re.compile(pattern), shape)
@@ -26,6 +28,8 @@ _SHAPES = [
         (r"\d{8}T\d{4}(\d\d)?Z", "T"),
         (r"\w{3} \d\d \w{3} \d{4}, \d\d:\d\d", "T"),
         (r"\d{4}-\d\d-\d\d", "D"),
+        # A key of a payment's step names the try, of which a death may take one.
+        (r"at_[0-9a-f]{48}-\d+-", "at-n-"),
         (r"(at|bk)_[0-9a-f]{48}", r"\1"),
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "id"),
         (r"[0-9a-f]{16,}", "id"),
@@ -88,6 +92,7 @@ class _Painter:
         lines += filter(None, map(self._key, stage.redis_keys()))
         lines += [self.plain(f"sent {s.way} to {s.address}: {s.text}") for s in stage.cloud.sent]
         lines += [self.plain(f"queued {json.loads(body)['kind']}") for body in stage.cloud.queue]
+        lines += filter(None, map(self._money, stage.bank.payments()))
         return Picture(Counter(lines), self._counts)
 
     def plain(self, text: str) -> str:
@@ -105,7 +110,8 @@ class _Painter:
             return {
                 key: self._shown(item, collection, key)
                 for key, item in value.items()
-                if key not in _UNSEEN and not (key == "version" and collection in _SLOT_VERSIONS)
+                if key not in _UNSEEN
+                and not (key == "version" and collection in _SLOT_VERSIONS | _LEASED)
             }
         if isinstance(value, list):
             return [self._shown(item, collection) for item in value]
@@ -117,6 +123,14 @@ class _Painter:
         if name == "_id":
             return self._plain_id(value)
         return self.plain(value) if isinstance(value, str) else value
+
+    def _money(self, payment: Mapping[str, Any]) -> str | None:
+        """None where none was taken, nor is reserved."""
+        if not payment["captured"] and not payment["authorised"]:
+            return None
+        kinds = ("status", "amount", "currency", "authorised", "captured", "refunded")
+        told = {kind: payment[kind] for kind in kinds}
+        return self.plain(f"money of {payment['attemptId']}: {told}")
 
     def _key(self, full: str) -> str | None:
         self._of, redis = "", self._stage.house.redis

@@ -5,8 +5,7 @@ To add one: set the stage (the house's use cases, in this process) and answer th
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from slotkeeper.adapters.mongo.documents import QUOTAS
@@ -15,39 +14,19 @@ from slotkeeper.contracts.messages import CodeMessage, EventMessage
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.slot import SlotStatus
 from slotkeeper.domain.user import Caller, Role
+from tests.crash.asking import LET_GO, TRIES, request, scenarios_of
 from tests.crash.identity import bearer
 from tests.crash.matrix import Scenario
+from tests.crash.paid import PAID
 from tests.crash.stage import Stage
 from tests.support.aws_events import (
     Event,
     authorizer_event,
-    http_event,
-    id_event,
     sqs_event,
 )
 from tests.support.managing import in_days
 
-LET_GO = "410 "
-"""A hold that was let go and is asked to be again: it holds nothing any more."""
 TOO_MANY = "429 "
-
-
-def request(
-    method: str,
-    template: str,
-    id_: str | None = None,
-    *,
-    user: str = "",
-    role: str = "patient",
-    key: str | None = "",
-    **parts: Any,  # Any: of `http_event`
-) -> Event:
-    """A request of that user, with an idempotency key of its own (None: without)."""
-    headers = [] if key is None else [("Idempotency-Key", key or uuid.uuid4().hex)]
-    who = {"userId": user, "role": role, "principalId": user} if user else None
-    if id_ is None:
-        return http_event(method, template, headers=headers, authorizer=who, **parts)
-    return id_event(method, template, id_, headers=headers, authorizer=who, **parts)
 
 
 # --- hold_slot
@@ -480,22 +459,11 @@ def tell_by_email_where_sms_is_used_up(stage: Stage) -> Event:
     return event
 
 
-_TRIES = frozenset({"tries", "attempts", "failures"})
 _CODES = frozenset({"count"})
 
 
-def _of(
-    function: str, operation: str | None, rows: Mapping[str, Callable[[Stage], Event]], **more: Any
-) -> list[Scenario]:
-    """Scenarios of one operation, by name."""
-    return [
-        Scenario(name=name, function=function, operation=operation, prepare=prepare, **more)
-        for name, prepare in rows.items()
-    ]
-
-
 SCENARIOS: Sequence[Scenario] = [
-    *_of(
+    *scenarios_of(
         "hold_slot",
         "hold",
         {
@@ -510,7 +478,7 @@ SCENARIOS: Sequence[Scenario] = [
             "hold, after a lapsed hold": hold_after_a_lapsed_hold,
         },
     ),
-    *_of(
+    *scenarios_of(
         "hold_slot",
         "hold",
         {
@@ -519,7 +487,7 @@ SCENARIOS: Sequence[Scenario] = [
         },
         may_hold_on=True,
     ),
-    *_of(
+    *scenarios_of(
         "verify_otp",
         "verify",
         {
@@ -533,9 +501,9 @@ SCENARIOS: Sequence[Scenario] = [
         },
         # Booked by what died: the same booking again.
         also=["200 "],
-        loose=_TRIES,
+        loose=TRIES,
     ),
-    *_of(
+    *scenarios_of(
         "verify_otp",
         "verify",
         {
@@ -544,9 +512,9 @@ SCENARIOS: Sequence[Scenario] = [
         },
         # The try that died was counted, and was the last.
         also=[TOO_MANY],
-        loose=_TRIES,
+        loose=TRIES,
     ),
-    *_of(
+    *scenarios_of(
         "resend_otp",
         "resend",
         {
@@ -555,8 +523,8 @@ SCENARIOS: Sequence[Scenario] = [
             "resend, Redis lost": resend_with_redis_lost,
         },
     ),
-    *_of("release_hold", "release", {"release": release}, also=[LET_GO]),
-    *_of(
+    *scenarios_of("release_hold", "release", {"release": release}, also=[LET_GO]),
+    *scenarios_of(
         "cancel",
         "cancel",
         {
@@ -565,43 +533,43 @@ SCENARIOS: Sequence[Scenario] = [
             "cancel, sent again": cancel_replayed,
         },
     ),
-    *_of(
+    *scenarios_of(
         "reschedule",
         "reschedule",
         {"reschedule": reschedule, "reschedule, too late": reschedule_too_late},
     ),
-    *_of("get_booking", "get_one", {"get a booking": get_booking}),
-    *_of("get_booking", "get_calendar_file", {"get a calendar file": get_calendar}),
-    *_of(
+    *scenarios_of("get_booking", "get_one", {"get a booking": get_booking}),
+    *scenarios_of("get_booking", "get_calendar_file", {"get a calendar file": get_calendar}),
+    *scenarios_of(
         "list_bookings",
         "get_bookings",
         {"list bookings": list_bookings, "list a clinic's bookings": list_bookings_of_a_clinic},
     ),
-    *_of(
+    *scenarios_of(
         "list_doctors",
         "get_doctors",
         {"list doctors": list_doctors, "list doctors, kept": list_doctors_again},
     ),
-    *_of("list_doctors", "get_doctor", {"get a doctor": get_doctor}),
-    *_of(
+    *scenarios_of("list_doctors", "get_doctor", {"get a doctor": get_doctor}),
+    *scenarios_of(
         "list_slots", "get_slots", {"list slots": list_slots, "list slots, kept": list_slots_again}
     ),
-    *_of("profile", "get_me", {"get a profile": get_me}),
-    *_of("profile", "put_me", {"put a profile": put_me}),
-    *_of("health", "get_health", {"health": health}),
-    *_of("manage_clinic", "post_doctor", {"add a doctor": post_doctor}),
-    *_of(
+    *scenarios_of("profile", "get_me", {"get a profile": get_me}),
+    *scenarios_of("profile", "put_me", {"put a profile": put_me}),
+    *scenarios_of("health", "get_health", {"health": health}),
+    *scenarios_of("manage_clinic", "post_doctor", {"add a doctor": post_doctor}),
+    *scenarios_of(
         "manage_clinic",
         "patch_doctor",
         {"change a doctor": patch_doctor, "change a time zone": patch_doctor_s_time_zone},
     ),
-    *_of("manage_clinic", "post_schedule", {"make slots": post_schedule}),
-    *_of(
+    *scenarios_of("manage_clinic", "post_schedule", {"make slots": post_schedule}),
+    *scenarios_of(
         "manage_clinic",
         "patch_slots",
         {"block time": block_time, "free time": free_time, "remove time": remove_time},
     ),
-    *_of(
+    *scenarios_of(
         "manage_clinic",
         "patch_slot",
         {
@@ -610,9 +578,9 @@ SCENARIOS: Sequence[Scenario] = [
             "free a slot": free_slot,
         },
     ),
-    *_of("authorize", None, {"authorize": authorize}),
-    *_of("expire_locks", None, {"sweep a lapsed hold": sweep_a_lapsed_hold}),
-    *_of(
+    *scenarios_of("authorize", None, {"authorize": authorize}),
+    *scenarios_of("expire_locks", None, {"sweep a lapsed hold": sweep_a_lapsed_hold}),
+    *scenarios_of(
         "relay_outbox",
         None,
         {
@@ -620,7 +588,7 @@ SCENARIOS: Sequence[Scenario] = [
             "relay two of one booking": relay_two_of_one_booking,
         },
     ),
-    *_of(
+    *scenarios_of(
         "send_notification",
         None,
         {
@@ -633,6 +601,7 @@ SCENARIOS: Sequence[Scenario] = [
         },
         loose=_CODES,
     ),
+    *PAID,
 ]
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

@@ -1,8 +1,9 @@
-"""Where scenarios are played: the real handlers on real stores, with AWS in memory."""
+"""Where scenarios are played: the real handlers on real stores, with AWS and a bank in memory."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +14,12 @@ from typing import Any
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from local.payment_simulator import Simulator
 from slotkeeper import bootstrap
+from slotkeeper.adapters.mongo.documents import SAGAS
+from slotkeeper.adapters.payment.stripe import StripePayments
 from slotkeeper.domain.slot import SlotStatus
+from tests.crash.bank import Bank
 from tests.crash.cloud import Cloud
 from tests.crash.life import Cut, Killed, Life, die, lived
 from tests.crash.passing import A_HOLD, A_MINUTE, end_transactions, open_transactions, pass_time
@@ -25,6 +30,9 @@ CLIENTS = {"settings", "database", "redis", "aws"}
 """What bootstrap keeps from one invocation to the next here: as good as new, and slow to make."""
 BATCH = 10
 _DELIVERIES = 5
+_SETTLEMENTS = 6
+TIME_MS = 60_000
+"""That an invocation has."""
 
 
 def cold_start(*, keeping: set[str] = CLIENTS) -> None:
@@ -39,6 +47,7 @@ def cold_start(*, keeping: set[str] = CLIENTS) -> None:
 class Stage:
     house: House
     cloud: Cloud
+    simulator: Simulator
     mongo: MongoClient[dict[str, Any]]
     fast: Database[dict[str, Any]]
     """The same database, for what need not be on a majority: setting up and looking."""
@@ -50,8 +59,30 @@ class Stage:
     may_be_open: bool = False
     """A transaction: somebody died in one."""
     _dead: list[Any] = field(default_factory=list)
+    _settings: Mapping[str, str] = field(default_factory=dict)
 
     # --- who and what there is
+
+    def under(self, settings: Mapping[str, str]) -> None:
+        """Functions have these settings from now on, beside those they always have."""
+        if settings != self._settings:
+            for name in self._settings:
+                del os.environ[name]
+            os.environ.update(settings)
+            self._settings = settings
+            bootstrap.settings.cache_clear()
+
+    @property
+    def bank(self) -> Bank:
+        payments = self.simulator.payments
+        assert isinstance(payments, Bank)
+        return payments
+
+    @property
+    def paying(self) -> House:
+        """The house where fees are paid, by the functions' settings."""
+        provider = StripePayments(lambda: "sk_test_crash", self.simulator.url)
+        return self.house.with_payments(provider, bootstrap.settings().payment_late)
 
     def doctor(self, name: str = "doctor", **fields: Any) -> str:
         return self._named(name, self.house.doctor(**fields))
@@ -91,6 +122,7 @@ class Stage:
             self.mongo[self.fast.name][collection].delete_many({})
         self.house.lose_redis()
         self.cloud.empty()
+        self.simulator.payments = Bank()
         self.names.clear()
         self.problems.clear()
         self._end_transactions()
@@ -110,7 +142,7 @@ class Stage:
         handler = importlib.import_module(f"functions.{function}.app").lambda_handler
         cold_start()
         answer = None
-        context = Context(aws_request_id=str(uuid.uuid4()))
+        context = Context(remaining_ms=TIME_MS, aws_request_id=str(uuid.uuid4()))
         with lived(Life(cut=cut, is_reversed=is_reversed, end=end)) as life:
             try:
                 answer = handler(event, context)
@@ -147,10 +179,32 @@ class Stage:
 
     def sweep(self) -> None:
         """What the schedules and the queue do by themselves, all of it."""
-        for function in ("expire_locks", "relay_outbox"):
-            answer, _ = self.invoke(function, {})
-            if "failed" in answer:
-                self.problems.append(f"{function} failed: {answer['failed']}")
+        for _ in range(_SETTLEMENTS):
+            self._run("expire_locks")
+            self._run("relay_outbox")
+            is_settled = not bootstrap.settings().takes_payment or self._settle()
+            self._deliver_all()
+            if is_settled:
+                return
+            self.later()
+        self.problems.append("payments are never done with")
+
+    def _settle(self) -> bool:
+        """Whether no payment is left to be settled, and none was."""
+        done = self._run("settle_payments")
+        if done.get("setAside"):
+            self.problems.append("a payment was set aside")
+        is_due = self.fast[SAGAS].find_one({"dueAt": {"$exists": True}}) is not None
+        return not is_due and not done.get("settled")
+
+    def _run(self, function: str) -> Mapping[str, Any]:
+        answer: Mapping[str, Any]
+        answer, _ = self.invoke(function, {})
+        if "failed" in answer:
+            self.problems.append(f"{function} failed: {answer['failed']}")
+        return answer
+
+    def _deliver_all(self) -> None:
         for delivery in range(_DELIVERIES):
             if not self.cloud.queue:
                 return

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
+from functions.settle_payments import app as settling
 from slotkeeper import bootstrap
 from slotkeeper.adapters.mongo import documents
 from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
+from slotkeeper.adapters.mongo.sagas import MongoSagas
 from slotkeeper.adapters.redis import gate, requests
 from slotkeeper.domain.attempt import attempt_id
+from slotkeeper.domain.payment import Saga, SagaState
 from slotkeeper.services import expire_locks, relay_outbox
 from slotkeeper.services.record_facts import Recorded
+from slotkeeper.services.settle_payments import Settlement
 from tests.crash.matrix import cuts_of, differences, play
 from tests.crash.scenarios import BY_NAME
 from tests.crash.stage import Stage
+from tests.support.paying import FEE
 
 Patch = pytest.MonkeyPatch
 
@@ -56,6 +63,22 @@ def _nothing_is_completed(patch: Patch) -> None:
         patch.setattr(service, "record_facts", lambda **_: Recorded([], refused=0))
 
 
+def _payments_are_not_settled(patch: Patch) -> None:
+    patch.setattr(settling, "settle_payments", lambda **_: Settlement())
+
+
+def _asked_before_it_is_noted(patch: Patch) -> None:
+    """The saga learns which payment it is about when that has been authorised."""
+    move = MongoSagas.move
+
+    def late(self: MongoSagas, saga: Saga, to: SagaState, **more: Any) -> Saga | None:
+        if to is saga.state and "payment_id" in more:
+            return replace(saga, payment_id=more["payment_id"])
+        return move(self, saga, to, **{"payment_id": saga.payment_id, **more})
+
+    patch.setattr(MongoSagas, "move", late)
+
+
 @pytest.mark.parametrize(
     ("without", "scenario", "finding"),
     [
@@ -64,6 +87,9 @@ def _nothing_is_completed(patch: Patch) -> None:
         (_facts_by_random_ids, "verify", "too much: outbox"),
         (_claims_that_stay, "hold", "answered '409"),
         (_nothing_is_completed, "cancel", "facts that nobody recorded"),
+        (_payments_are_not_settled, "cancel, paid", f"kept {FEE}, owed 0"),
+        (_payments_are_not_settled, "verify, paid, no answer", f"reserved {FEE}"),
+        (_asked_before_it_is_noted, "verify, paid", f"reserved {FEE}"),
     ],
 )
 def test_the_matrix_finds_a_guard_that_is_missing(

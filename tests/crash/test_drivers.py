@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pymongo.monitoring
 import pytest
 
 from slotkeeper import bootstrap
 from slotkeeper.adapters.redis.client import one_trip
+from slotkeeper.domain.payment import Price, Saga, SagaState
 from tests.crash.life import Cut, Killed, Life, Side, in_turn, lived
+from tests.crash.paid import PAYING
 from tests.crash.stage import Stage
+from tests.support.paying import FEE, VISA
+
+
+def _saga(attempt: str) -> Saga:
+    return Saga(
+        id=attempt,
+        slot_id="slot",
+        doctor_id="doctor",
+        user_id="alice",
+        booking_id="bk_1",
+        price=Price(amount=FEE, currency="eur"),
+        state=SagaState.AUTHORISING,
+        payment_id=None,
+        try_=1,
+        version=1,
+        created_at=datetime.now(UTC),
+        updated_at=datetime.now(UTC),
+    )
 
 
 def _dies(life: Life, act: Callable[[], Any]) -> None:
@@ -60,6 +83,29 @@ def test_call_to_aws_is_done_or_not(stage: Stage, side: Side, queued: int) -> No
     _dies(Life(cut=Cut(0, side)), lambda: bootstrap.aws("sqs").send_message(**send))
 
     assert len(stage.cloud.queue) == queued
+
+
+@pytest.mark.parametrize(("side", "reserved"), [("before", 0), ("after", FEE)])
+def test_request_to_the_provider_is_done_or_not(stage: Stage, side: Side, reserved: int) -> None:
+    stage.empty()
+    stage.under(PAYING)
+    provider = bootstrap.payment_provider()
+    payment = provider.open(_saga("at_1"))
+
+    _dies(
+        Life(cut=Cut(0, side)), lambda: provider.authorise(payment, method=VISA, key="at_1-1-pay")
+    )
+
+    assert stage.bank.reserved == reserved
+
+
+def test_request_to_the_provider_is_an_effect_whatever_library_sends_it(stage: Stage) -> None:
+    stage.empty()
+
+    with lived(Life()) as life, pytest.raises(HTTPError):
+        urlopen(f"{stage.simulator.url}/v1/payment_intents/pi_0123")  # noqa: S310
+
+    assert [effect.label for effect in life.begun] == ["provider GET /v1/payment_intents/{id} #1"]
 
 
 def test_who_is_dead_undoes_nothing(stage: Stage) -> None:

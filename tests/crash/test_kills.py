@@ -19,7 +19,7 @@ from tests.crash.conftest import SETTINGS
 from tests.crash.life import Life
 from tests.crash.matrix import CutAt, cuts_of, differences, play
 from tests.crash.scenarios import BY_NAME
-from tests.crash.stage import Stage
+from tests.crash.stage import TIME_MS, Stage
 from tests.crash.tally import TALLY
 from tests.support.aws_events import Event
 
@@ -30,6 +30,8 @@ POINTS = {
     "cancel": 4,
     "relay two of one booking": 4,
     "send a code": 3,
+    "verify, paid": 4,
+    "settle what was authorised": 4,
 }
 """Scenarios, of whose cuts every second, third, ... is tried."""
 
@@ -39,7 +41,8 @@ class Victims:
     """Invocations in processes of their own, on the same stores and the same account."""
 
     stage: Stage
-    environment: Mapping[str, str]
+    endpoint: str
+    """Of the account."""
     ports: list[int]
     jobs: IO[str]
     ends: IO[str]
@@ -47,38 +50,49 @@ class Victims:
     def die(self, function: str, event: Event, at: CutAt) -> int:
         """The exit code of a process that ran the handler up to the cut."""
         job = {
-            "environment": self.environment,
+            "environment": self._environment(),
             "ports": self.ports,
+            "provider": self.stage.simulator.server_port,
             "function": function,
             "event": event,
             "cut": [at.cut.number, at.cut.side],
+            "timeMs": TIME_MS,
             "isReversed": at.is_reversed,
             "requestId": str(uuid.uuid4()),
         }
         print(json.dumps(job), file=self.jobs, flush=True)
         return int(self.ends.readline())
 
+    def _environment(self) -> Mapping[str, str]:
+        """What functions have here at the moment."""
+        names = [*SETTINGS, "ENVIRONMENT", "MONGO_URI", "REDIS_URL", "JWKS_URL"]
+        names += [name for name in os.environ if name.startswith("PAYMENT_")]
+        return {
+            **{name: os.environ[name] for name in names},
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "POWERTOOLS_METRICS_DISABLED": "true",
+            "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+        }
+
 
 @pytest.fixture(scope="module")
 def victims(stage: Stage) -> Iterator[Victims]:
     functions = sorted({BY_NAME[name].function for name in POINTS})
+    stage.under({})  # those of a scenario come with its jobs
     with (
         listening(stage.cloud) as port,
         subprocess.Popen(
             [sys.executable, "-m", "tests.crash.victim", *functions],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             text=True,
         ) as process,
     ):
         assert process.stdin
         assert process.stdout
-        names = [*SETTINGS, "ENVIRONMENT", "MONGO_URI", "REDIS_URL", "JWKS_URL"]
-        environment = {name: os.environ[name] for name in names}
-        environment["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{port}"
-        environment["POWERTOOLS_METRICS_DISABLED"] = "true"
-        environment["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
-        yield Victims(stage, environment, [*stage.ports, port], process.stdin, process.stdout)
+        endpoint = f"http://127.0.0.1:{port}"
+        yield Victims(stage, endpoint, [*stage.ports, port], process.stdin, process.stdout)
         process.stdin.close()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from ops.check import check
+from ops.check.payment_rules import KEEPS_MONEY
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, ms
 from tests.crash.picture import Seen
 from tests.crash.stage import Stage
@@ -23,6 +24,7 @@ def broken_truths(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[st
     yield from _slots(stage, seen, is_all_over=is_all_over)
     yield from _facts(seen)
     yield from _redis(stage, seen, is_all_over=is_all_over)
+    yield from _money(stage, seen)
     name = stage.house.keys.environment
     found = check(stage.fast, stage.house.redis, environment=name, grace=timedelta(0))
     yield from map(str, found)
@@ -60,6 +62,23 @@ def _facts(seen: Seen) -> Iterator[str]:
     messages = [row for row in seen["deliveries"] if not row["_id"].startswith("turn/")]
     if any("sentAt" not in row for row in messages):
         yield "a message was claimed and neither sent nor given up"
+
+
+def _money(stage: Stage, seen: Seen) -> Iterator[str]:
+    """What is kept is what live bookings cost, and nobody's money is asked for twice."""
+    paid = [b["payment"] for b in seen["bookings"] if "payment" in b and b["status"] in KEEPS_MONEY]
+    owed = sum(payment["amount"] for payment in paid)
+    if stage.bank.kept != owed or stage.bank.reserved:
+        yield f"kept {stage.bank.kept}, owed {owed}, reserved {stage.bank.reserved}"
+    asked = Counter[str]()
+    for payment in stage.bank.payments():
+        asked[payment["attemptId"]] += payment["authorisations"]
+    for times in asked.values():
+        if times > 1:
+            yield f"money was reserved {times} times for one booking"
+    for saga in seen["sagas"]:
+        if "dueAt" in saga:
+            yield f"a payment is {saga['state']}, and not at rest"
 
 
 def _redis(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[str]:

@@ -30,9 +30,10 @@ def live(job: Mapping[str, Any]) -> None:
     os.dup2(2, 1)
     life = Life(cut=Cut(*job["cut"]), is_reversed=job["isReversed"], end=sigkill)
     handler = HANDLERS[job["function"]]
+    context = Context(remaining_ms=job["timeMs"], aws_request_id=job["requestId"])
     together = patch.object(bootstrap, "together", in_turn)
-    with together, watched(ports=job["ports"]), lived(life):
-        handler(job["event"], Context(aws_request_id=job["requestId"]))
+    with together, watched(ports=job["ports"], provider=job["provider"]), lived(life):
+        handler(job["event"], context)
     if life.strangers:
         raise AssertionError(life.strangers)
 
@@ -55,7 +56,7 @@ def main() -> None:
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         HANDLERS[name] = importlib.import_module(f"functions.{name}.app").lambda_handler
-    for package in ("mongo", "redis", "aws"):
+    for package in ("mongo", "redis", "aws", "payment"):
         # What bootstrap imports at first use, once for all children.
         found = importlib.import_module(f"slotkeeper.adapters.{package}")
         for module in pkgutil.iter_modules(found.__path__, f"{found.__name__}."):
