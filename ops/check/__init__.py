@@ -28,7 +28,7 @@ GRACE = timedelta(minutes=2)
 LONGEST_HOLD = BookingPolicy().hold
 """The setting's default; what outlives it in Redis is not looked for elsewhere."""
 
-__all__ = ["GRACE", "RULES", "check"]
+__all__ = ["GRACE", "RULES", "check", "check_what_is_read"]
 
 
 def check(
@@ -51,6 +51,13 @@ def check(
     """
     reader = Reader(database, progress)
     moment = Moment(now=now or reader.now(), grace=grace, longest_hold=longest_hold)
+    yield from check_what_is_read(reader, redis, environment=environment, moment=moment)
+
+
+def check_what_is_read(
+    reader: Reader, redis: Redis | None, *, environment: str, moment: Moment
+) -> Iterator[Violation]:
+    """The same of whatever `reader` reads."""
     yield from guard_violations(reader)
     yield from passes.slots(reader, moment)
     yield from passes.bookings(reader, moment)

@@ -15,7 +15,7 @@ from pymongo.write_concern import WriteConcern
 
 from local.payment_simulator import running
 from slotkeeper import bootstrap
-from slotkeeper.adapters.mongo.indexes import create_indexes
+from slotkeeper.adapters.mongo.indexes import INDEXES, create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.entrypoints.observability import logger
 from tests.crash import identity
@@ -50,6 +50,7 @@ def stage(
     """One database and one Redis prefix for all scenarios, emptied before each run."""
     name = f"c{uuid.uuid4().hex[:12]}"
     create_indexes(mongo[name])
+    indexes = {of: set(mongo[name][of].index_information()) for of in INDEXES}
     uri = stores.mongo_uri.replace("/slotkeeper?", f"/{name}?")
     environment = {
         **SETTINGS,
@@ -83,7 +84,13 @@ def stage(
             house = House.on(uri, redis, environment=name)
             fast = mongo.get_database(name, write_concern=WriteConcern(w=1))
             stage = Stage(
-                house=house, cloud=cloud, simulator=simulator, mongo=mongo, fast=fast, ports=ports
+                house=house,
+                cloud=cloud,
+                simulator=simulator,
+                mongo=mongo,
+                fast=fast,
+                ports=ports,
+                indexes=indexes,
             )
             yield stage
             stage.empty()

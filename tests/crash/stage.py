@@ -53,6 +53,8 @@ class Stage:
     """The same database, for what need not be on a majority: setting up and looking."""
     ports: list[int]
     """Those of the stores."""
+    indexes: Mapping[str, set[str]]
+    """Their names, by collection."""
     names: dict[str, str] = field(default_factory=dict)
     """What an id, number or address is called in pictures."""
     problems: list[str] = field(default_factory=list)
@@ -115,17 +117,18 @@ class Stage:
 
     def empty(self) -> None:
         """As it was before anybody came."""
+        self._end_transactions()
         filled = [collection for collection, documents in self.look().items() if documents]
         for collection in filled:
             self.fast[collection].delete_many({})
-        for collection in filled[:1]:  # functions read what a majority has: wait until it has it
-            self.mongo[self.fast.name][collection].delete_many({})
-        self.house.lose_redis()
+        if filled:
+            self._wait_for_majority()
+        if keys := self.redis_keys():
+            self.house.redis.unlink(*keys)
         self.cloud.empty()
         self.simulator.payments = Bank()
         self.names.clear()
         self.problems.clear()
-        self._end_transactions()
 
     # --- what happens
 
@@ -165,7 +168,13 @@ class Stage:
     def later(self, span: timedelta = A_MINUTE) -> None:
         self._end_transactions()
         prefix = self.house.keys.environment
-        pass_time(span, database=self.house.database, redis=self.house.redis, prefix=prefix)
+        pass_time(span, database=self.fast, redis=self.house.redis, prefix=prefix)
+        self._wait_for_majority()
+
+    def _wait_for_majority(self) -> None:
+        """Functions read what it has."""
+        # Changes nothing, and is acknowledged when a majority has whatever was changed before.
+        self.mongo[self.fast.name][SAGAS].delete_many({"_id": None})
 
     def _end_transactions(self) -> None:
         if self.may_be_open:

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from ops.check import check
+from ops.check import LONGEST_HOLD, check_what_is_read
+from ops.check.moment import Moment
 from ops.check.payment_rules import KEEPS_MONEY
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, ms
 from tests.crash.picture import Seen
+from tests.crash.seen_reader import SeenReader
 from tests.crash.stage import Stage
 
 _FACTS_OF = {
@@ -25,11 +27,21 @@ def broken_truths(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[st
     yield from _facts(seen)
     yield from _redis(stage, seen, is_all_over=is_all_over)
     yield from _money(stage, seen)
-    name = stage.house.keys.environment
-    found = check(stage.fast, stage.house.redis, environment=name, grace=timedelta(0))
-    yield from map(str, found)
+    yield from _checked(stage, seen)
     if stage.is_transaction_open:
         yield "a transaction is open"
+
+
+def _checked(stage: Stage, seen: Seen) -> Iterator[str]:
+    now = datetime.now(UTC)
+    moment = Moment(now=now, grace=timedelta(0), longest_hold=LONGEST_HOLD)
+    found = check_what_is_read(
+        SeenReader(seen, now, stage.indexes),
+        stage.house.redis,
+        environment=stage.house.keys.environment,
+        moment=moment,
+    )
+    yield from map(str, found)
 
 
 def _slots(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[str]:
