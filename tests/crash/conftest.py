@@ -6,6 +6,7 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,6 +44,20 @@ SETTINGS = {
 }
 
 
+@contextmanager
+def _without_journal(mongo: MongoClient[dict[str, Any]]) -> Iterator[None]:
+    """A write is acknowledged when a majority has it in memory.
+
+    Nobody kills mongod here, and what waits for the disk is most of what a run would wait for.
+    """
+    for waits in (False, True):
+        config = mongo.admin.command("replSetGetConfig")["config"]
+        changes = {"version": config["version"] + 1, "writeConcernMajorityJournalDefault": waits}
+        mongo.admin.command("replSetReconfig", {**config, **changes})
+        if not waits:
+            yield
+
+
 @pytest.fixture(scope="package")
 def stage(
     stores: Stores, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
@@ -71,6 +86,7 @@ def stage(
         pytest.MonkeyPatch.context() as patch,
         connect_redis(stores.redis_url) as redis,
         running(Bank()) as simulator,
+        _without_journal(mongo),
     ):
         environment["PAYMENT_API_BASE"] = simulator.url
         for variable, value in environment.items():

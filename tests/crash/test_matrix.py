@@ -27,7 +27,7 @@ from tests.support.routes import FUNCTIONS, operations_of
 IS_FULL = os.environ.get("CRASH") == "full"
 """Both sides of every effect, also where another cut leaves the same behind; and after each of them
 also a run in which the client never comes back, not only after some."""
-FORSAKEN = 1 if IS_FULL else 3
+FORSAKEN = 1 if IS_FULL else 4
 """Of so many cuts one is followed by a run without the client."""
 IS_WRITING = os.environ.get("CRASH") == "write"
 
