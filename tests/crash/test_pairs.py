@@ -16,6 +16,7 @@ from tests.crash.tally import TALLY
 FLOWS = (
     *("hold", "hold, to replace a booking", "verify", "verify, to replace a booking"),
     *("resend", "release", "cancel", "reschedule", "remove time"),
+    "verify, paid",
 )
 ONE_IN = 1 if os.environ.get("CRASH") == "full" else 20
 """All pairs in the long form (`make crash-pairs`), some each time."""
