@@ -18,6 +18,7 @@ def down(config: Config) -> None:
     """
     if stop(servers.emulator(config).pid_file):
         say("stopped emulator")
+        servers.forget_code(config)
     if stop(servers.payment_simulator(config).pid_file):
         say("stopped payment-simulator")
     stop_stores(config, TOPOLOGIES)
