@@ -12,7 +12,7 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
 PY := $(ANY_PYTHON) local/bootstrap.py
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
-SHARED := -n $(or $(JOBS),2) --dist loadscope --no-loadscope-reorder
+SHARED := -n $(or $(JOBS),3) --dist loadscope --no-loadscope-reorder
 
 .PHONY: help
 help: ## this list

@@ -61,6 +61,8 @@ def config(topology: Topology = "single") -> Config:
         payment_port=4713 + place,
     )
     down(usual)
+    if topology == "single":
+        _keep_in_memory(usual)
     if topology == "single" and not run and not any(is_taken(port) for port in usual.ports):
         return usual
     if topology != "single":
@@ -116,6 +118,21 @@ def _scratch() -> Path:
     return TOOLS / "test-topologies"
 
 
+def _keep_in_memory(config: Config) -> None:
+    """Where there is enough of it: a busy disk answers no write for seconds, and tests time out."""
+    data, memory = config.home / "mongod" / "data", _memory_of(config)
+    if not memory.is_relative_to(TOOLS):
+        memory.mkdir(parents=True, exist_ok=True)
+        if not data.is_symlink():
+            shutil.rmtree(data, ignore_errors=True)
+            data.parent.mkdir(parents=True, exist_ok=True)
+            data.symlink_to(memory)
+
+
+def _memory_of(config: Config) -> Path:
+    return _scratch() / config.state.name / "mongod"
+
+
 def _make_steady(config: Config) -> None:
     """Have nobody taken for dead because the machine is busy: a run that loses no node."""
     if config.topology == "cluster":
@@ -133,8 +150,8 @@ def _make_steady(config: Config) -> None:
 def stop_all(config: Config) -> None:
     with suppress(OSError):
         down(config)
-    if config.topology != "single":
-        shutil.rmtree(config.state, ignore_errors=True)
+    kept = config.state if config.topology != "single" else _memory_of(config)
+    shutil.rmtree(kept, ignore_errors=True)
 
 
 def _any_port() -> int:
