@@ -54,6 +54,10 @@ def _without_journal(mongo: MongoClient[dict[str, Any]]) -> Iterator[None]:
         config = mongo.admin.command("replSetGetConfig")["config"]
         changes = {"version": config["version"] + 1, "writeConcernMajorityJournalDefault": waits}
         mongo.admin.command("replSetReconfig", {**config, **changes})
+        # What a majority has is not known under the new rules before it has something new.
+        mongo.admin.command(
+            "appendOplogNote", 1, data={"waits": waits}, writeConcern={"w": "majority"}
+        )
         if not waits:
             yield
 
