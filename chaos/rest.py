@@ -27,7 +27,8 @@ HEALTHY_SECONDS = 60.0
 QUIET_SECONDS = 300.0
 """A message that was being handled when its handler failed comes back after three minutes."""
 LOOKS_EVERY_SECONDS = 1.0
-SHORT_VISIBILITY = "15"
+SHORT_VISIBILITY = "25"
+"""Seconds; a message is received five times, the last ones after a dead sender's lease."""
 Tell = Callable[[str], None]
 
 
