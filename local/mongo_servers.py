@@ -34,8 +34,8 @@ def _mongod(config: Config, name: str, port: int) -> Server:
         *("--setParameter", "oplogNetworkTimeoutBufferSeconds=1"),
     ]
     if config.mongo_test_commands:
-        # Files of what was dropped are closed soon, not kept for reads of the past.
         argv += ["--setParameter", "enableTestCommands=1"]
+        # Files of what was dropped are closed soon, not kept for reads of the past.
         argv += ["--setParameter", "minSnapshotHistoryWindowInSeconds=10"]
     return Server(
         name=name,

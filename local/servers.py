@@ -38,7 +38,7 @@ def named(config: Config, name: str) -> Server:
 
 def emulator(config: Config) -> Server:
     home = config.state / "emulator"
-    for folder in ("tmp", "s3", "state"):
+    for folder in ("s3", "state"):
         (home / folder).mkdir(parents=True, exist_ok=True)
 
     def prepare() -> None:

@@ -136,6 +136,15 @@ class SimulatedPayments:
                 for intent in self._intents.values()
             ]
 
+    @property
+    def kept(self) -> int:
+        """What was taken and not given back."""
+        return sum(payment["captured"] - payment["refunded"] for payment in self.payments())
+
+    @property
+    def reserved(self) -> int:
+        return sum(payment["authorised"] for payment in self.payments())
+
     # --- requests
 
     def handle(self, method: str, path: str, form: Mapping[str, str], key: str | None) -> Answer:

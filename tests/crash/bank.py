@@ -17,12 +17,3 @@ class Bank(SimulatedPayments):
             happen, self.meanwhile = self.meanwhile, None
             happen()
         return super().handle(method, path, form, key)
-
-    @property
-    def kept(self) -> int:
-        """What was taken and not given back."""
-        return sum(p["captured"] - p["refunded"] for p in self.payments())
-
-    @property
-    def reserved(self) -> int:
-        return sum(payment["authorised"] for payment in self.payments())

@@ -145,11 +145,11 @@ class Shop:
     @property
     def kept(self) -> int:
         """What the provider has taken and not given back."""
-        return sum(p["captured"] - p["refunded"] for p in self.simulator.payments.payments())
+        return self.simulator.payments.kept
 
     @property
     def reserved(self) -> int:
-        return sum(payment["authorised"] for payment in self.simulator.payments.payments())
+        return self.simulator.payments.reserved
 
     @property
     def owed(self) -> int:

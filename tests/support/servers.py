@@ -120,17 +120,18 @@ def _scratch() -> Path:
 
 def _keep_in_memory(config: Config) -> None:
     """Where there is enough of it: a busy disk answers no write for seconds, and tests time out."""
-    data, memory = config.home / "mongod" / "data", _memory_of(config)
+    data, memory = _mongo_data(config), _scratch() / config.state.name / "mongod"
+    if data.is_symlink():  # of an earlier run; what it led to may be gone
+        data.unlink()
     if not memory.is_relative_to(TOOLS):
         memory.mkdir(parents=True, exist_ok=True)
-        if not data.is_symlink():
-            shutil.rmtree(data, ignore_errors=True)
-            data.parent.mkdir(parents=True, exist_ok=True)
-            data.symlink_to(memory)
+        shutil.rmtree(data, ignore_errors=True)
+        data.parent.mkdir(parents=True, exist_ok=True)
+        data.symlink_to(memory)
 
 
-def _memory_of(config: Config) -> Path:
-    return _scratch() / config.state.name / "mongod"
+def _mongo_data(config: Config) -> Path:
+    return config.home / "mongod" / "data"
 
 
 def _make_steady(config: Config) -> None:
@@ -150,8 +151,11 @@ def _make_steady(config: Config) -> None:
 def stop_all(config: Config) -> None:
     with suppress(OSError):
         down(config)
-    kept = config.state if config.topology != "single" else _memory_of(config)
-    shutil.rmtree(kept, ignore_errors=True)
+    if config.topology != "single":
+        shutil.rmtree(config.state, ignore_errors=True)
+    elif _mongo_data(config).is_symlink():
+        # Where it was put at the start: by now there may be less memory than was enough.
+        shutil.rmtree(_mongo_data(config).resolve(), ignore_errors=True)
 
 
 def _any_port() -> int:
