@@ -42,6 +42,8 @@ class Plan:
 class Explained:
     client: MongoClient[dict[str, Any]]
     plans: list[Plan] = field(default_factory=list)
+    unread: list[Exception] = field(default_factory=list)
+    """What kept an explanation from being read: the driver swallows what its listeners raise."""
 
     @property
     def unbounded(self) -> list[Plan]:
@@ -61,7 +63,10 @@ _current: Explained | None = None
 class _Explain(pymongo.monitoring.CommandListener):
     def started(self, event: pymongo.monitoring.CommandStartedEvent) -> None:
         if _current is not None and event.command_name in READS | WRITES:
-            _current.add(event.command_name, event.database_name, dict(event.command))
+            try:
+                _current.add(event.command_name, event.database_name, dict(event.command))
+            except Exception as error:  # noqa: BLE001  # raised at the block's end
+                _current.unread.append(error)
 
     def succeeded(self, event: pymongo.monitoring.CommandSucceededEvent) -> None:
         pass
@@ -82,6 +87,8 @@ def explained(client: MongoClient[dict[str, Any]]) -> Iterator[Explained]:
         yield made
     finally:
         _current = None
+    if made.unread:
+        raise ExceptionGroup("statements that could not be explained", made.unread)
 
 
 def _statements(name: str, command: dict[str, Any]) -> list[dict[str, Any]]:
@@ -101,8 +108,9 @@ def _parts(found: Any) -> Iterator[dict[str, Any]]:  # Any: an explanation is fr
         if "executionStats" in found or "$lookup" in found:
             yield found
         else:
-            for one in found.values():
-                yield from _parts(one)
+            for key, one in found.items():
+                if key != "command":  # what was asked, repeated
+                    yield from _parts(one)
 
 
 def _plan(statement: dict[str, Any], part: dict[str, Any]) -> Plan:
