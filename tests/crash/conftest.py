@@ -30,6 +30,7 @@ from tests.support.house import House
 from tests.support.servers import Stores
 
 SETTINGS = {
+    "REQUIRE_TLS": "false",
     "NOTIFICATION_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifications",
     "OTP_SECRET_ID": "otp-keys",
     "PAYMENT_SECRET_ID": "payment",

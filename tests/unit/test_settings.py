@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pymongo import MongoClient
 
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.settings import from_environment
 
 LEAST = {"ENVIRONMENT": "test"}
+IN_THE_CLEAR = {**LEAST, "REQUIRE_TLS": "false"}
 
 
 def test_defaults_are_the_contracts() -> None:
@@ -122,7 +125,7 @@ def test_settings_do_not_show_their_secrets() -> None:
     settings = from_environment(
         {
             **LEAST,
-            "MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper",
+            "MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper?tls=true",
             "REDIS_URL": "rediss://:secret-4711@cache",
         }
     )
@@ -151,7 +154,9 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
     ],
 )
 def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
-    assert from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+    settings = from_environment({**IN_THE_CLEAR, "REDIS_MODE": mode, "REDIS_URL": url})
+
+    assert settings.redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -175,7 +180,7 @@ def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
 )
 def test_a_redis_url_that_does_not_fit_its_mode_is_refused(mode: str, url: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url})
+        from_environment({**IN_THE_CLEAR, "REDIS_MODE": mode, "REDIS_URL": url})
 
 
 def test_a_refused_redis_url_is_not_repeated_with_its_password() -> None:
@@ -188,3 +193,104 @@ def test_a_refused_redis_url_is_not_repeated_with_its_password() -> None:
 def test_the_sentinels_have_a_master_of_some_name() -> None:
     with pytest.raises(ValidationError):
         from_environment({**LEAST, "REDIS_SENTINEL_MASTER": ""})
+
+
+# --- TLS
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://a,b,c/slotkeeper?replicaSet=rs0&tls=true",
+        "mongodb://user:p%40ss@a:27017/slotkeeper?ssl=true",
+        "mongodb://a/?TLS=true;tlsCAFile=/opt/ca.pem",
+        "mongodb://a/?tls=true&tlsInsecure=false",
+        "mongodb+srv://cluster.example.org/slotkeeper",
+    ],
+)
+def test_a_mongo_uri_with_tls_is_taken(uri: str) -> None:
+    assert from_environment({**LEAST, "MONGO_URI": uri}).mongo_uri == uri
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mongodb://a,b,c/slotkeeper?replicaSet=rs0",
+        "mongodb://user:tls=true@a/slotkeeper",
+        "mongodb://a/tls=true",
+        "mongodb://a/?tls=false",
+        "mongodb://a/?tls=TRUE",
+        "mongodb://a/?tls=",
+        "mongodb://a/?tls=true&ssl=false",
+        "mongodb+srv://cluster.example.org/slotkeeper?tls=false",
+        "mongodb+srv://cluster.example.org/slotkeeper?%74ls=false",
+    ],
+)
+def test_a_mongo_uri_without_tls_is_refused(uri: str) -> None:
+    with pytest.raises(ValidationError, match="MONGO_URI is not encrypted"):
+        from_environment({**LEAST, "MONGO_URI": uri})
+
+
+@pytest.mark.parametrize(
+    "option", ["tlsInsecure", "tlsAllowInvalidCertificates", "tlsallowinvalidhostnames"]
+)
+def test_tls_that_believes_any_server_is_refused(option: str) -> None:
+    with pytest.raises(ValidationError, match=option.lower()):
+        from_environment({**LEAST, "MONGO_URI": f"mongodb://a/?tls=true&{option}=true"})
+
+
+@pytest.mark.parametrize(
+    ("mode", "url"),
+    [
+        ("single", "redis://cache:6379/0"),
+        ("sentinel", "redis://a,b,c/0"),
+        ("cluster", "redis://a,b"),
+        ("single", "rediss://cache?ssl_check_hostname=no"),
+    ],
+)
+def test_a_redis_url_without_tls_is_refused_in_every_mode(mode: str, url: str) -> None:
+    with pytest.raises(ValidationError, match="where REQUIRE_TLS is true"):
+        from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url})
+
+
+@pytest.mark.parametrize("mode", ["single", "sentinel", "cluster"])
+def test_a_redis_url_with_tls_is_taken_in_every_mode(mode: str) -> None:
+    url = "rediss://user:pw@a:6379/0"
+
+    assert from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize("name", ["JWKS_URL", "PAYMENT_API_BASE"])
+@pytest.mark.parametrize("url", ["http://example.org/", "file:///etc/keys", "//example.org"])
+def test_keys_and_money_are_not_asked_for_in_the_clear(name: str, url: str) -> None:
+    with pytest.raises(ValidationError, match=f"{name} is not encrypted"):
+        from_environment({**LEAST, name: url})
+
+
+def test_nothing_need_be_encrypted_where_it_is_said_so() -> None:
+    uri, url = "mongodb://a/slotkeeper", "redis://a:6379/0"
+
+    settings = from_environment({**IN_THE_CLEAR, "MONGO_URI": uri, "REDIS_URL": url})
+
+    assert (settings.mongo_uri, settings.redis_url) == (uri, url)
+
+
+def test_a_uri_refused_for_its_lack_of_tls_is_not_repeated() -> None:
+    with pytest.raises(ValidationError) as refused:
+        from_environment(
+            {
+                **LEAST,
+                "MONGO_URI": "mongodb://user:hunter2@db/slotkeeper",
+                "REDIS_URL": "redis://user:hunter2@cache",
+            }
+        )
+
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("uri", ["mongodb://a/?tls=true", "mongodb://a/?TLS=true", "mongodb://a"])
+def test_the_driver_reads_tls_as_we_do(uri: str) -> None:
+    with MongoClient[dict[str, Any]](uri, connect=False) as client:
+        is_tls = client._options.pool_options._ssl_context is not None
+
+    assert is_tls == ("tls=true" in uri.lower())

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from slotkeeper import redis_url
+from slotkeeper import redis_url, transport
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     redis_url: str = Field(default="", repr=False)
     redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
+    require_tls: bool = True
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
     otp_seconds: Annotated[Seconds, AtLeastOne] = 300
@@ -77,6 +78,19 @@ class Settings(BaseModel):
     def _redis_url_fits_its_mode(self) -> Settings:
         if self.redis_url:
             redis_url.read(self.redis_url, self.redis_mode)
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_leaves_in_the_clear(self) -> Settings:
+        if not self.require_tls:
+            return self
+        if self.mongo_uri:
+            transport.require_mongo_tls(self.mongo_uri)
+        if self.redis_url:
+            transport.require_redis_tls(self.redis_url, self.redis_mode)
+        for name in ("jwks_url", "payment_api_base"):
+            if url := getattr(self, name):
+                transport.require_https(name.upper(), url)
         return self
 
     @property

@@ -13,6 +13,7 @@ SETTINGS = {
     "ENVIRONMENT": "unit",
     "MONGO_URI": "mongodb://127.0.0.1:9/slotkeeper",
     "REDIS_URL": "redis://127.0.0.1:9",
+    "REQUIRE_TLS": "false",
     "NOTIFICATION_QUEUE_URL": "http://127.0.0.1:9/queue",
     "OTP_SECRET_ID": "otp-keys",
     "RELAY_FUNCTION_NAME": "relay",

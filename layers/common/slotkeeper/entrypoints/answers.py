@@ -16,11 +16,15 @@ from slotkeeper.entrypoints.observability import logger
 from slotkeeper.entrypoints.operation import JSON, STATUS, Call
 from slotkeeper.ports.pages import KeptPage
 
-_SAFE_HEADERS = {
+SAFE_HEADERS = {
     "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=63072000; includeSubDomains",
     "X-Content-Type-Options": "nosniff",
-    "Strict-Transport-Security": "max-age=63072000",
 }
+"""On every answer, also those of the gateway itself (template.yaml, GatewayResponses): not to be
+kept, framed, run, sniffed or told on, and never again to be asked for in the clear."""
 
 
 def answer(
@@ -35,7 +39,7 @@ def answer(
         status_code=status,
         content_type=media_type if text is not None else None,
         body=text or "",
-        headers={**_SAFE_HEADERS, **(headers or {})},
+        headers={**SAFE_HEADERS, **(headers or {})},
     )
 
 
@@ -78,5 +82,5 @@ def problem_answer(document: Mapping[str, Any], headers: Mapping[str, str]) -> R
         status_code=document["status"],
         content_type="application/problem+json",
         body=json.dumps(document),
-        headers={**_SAFE_HEADERS, **headers},
+        headers={**SAFE_HEADERS, **headers},
     )
