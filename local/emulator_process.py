@@ -8,6 +8,7 @@ messages, queues) every two seconds, and everything when the file `save-all` app
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 import time
@@ -25,6 +26,7 @@ def main() -> None:
     from ministack.core import persistence
 
     _share_workers()
+    _ask_for_batches_as_aws_does()
     app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
@@ -61,6 +63,20 @@ def _share_workers() -> None:
             time.sleep(0.002)
 
     lambda_svc.acquire_worker = acquire_or_wait
+
+
+def _ask_for_batches_as_aws_does() -> None:
+    """AWS has no permission for batches of messages: who may send one may send ten."""
+    from ministack.core import iam_actions
+
+    asked_for = iam_actions.extract_iam_action
+
+    def without_batch(*args: Any, **options: Any) -> Any:
+        action = asked_for(*args, **options)
+        is_batch = isinstance(action, str) and re.fullmatch(r"sqs:\w+MessageBatch", action)
+        return action.removesuffix("Batch") if is_batch else action
+
+    iam_actions.extract_iam_action = without_batch
 
 
 def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not of a library
