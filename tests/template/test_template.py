@@ -92,15 +92,6 @@ def routes() -> Iterator[tuple[str, str, str]]:
             yield folder_of(function), event["Method"], event["Path"]
 
 
-def statements() -> Iterator[tuple[str, Node]]:
-    """Every policy statement with its function."""
-    for name, function in FUNCTIONS.items():
-        for policy in function.get("Policies", []):
-            assert isinstance(policy, dict), f"{name}: {policy} is not a statement of its own"
-            for statement in policy["Statement"]:
-                yield name, statement
-
-
 def many(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
@@ -117,18 +108,19 @@ def walk(node: Any) -> Iterator[Any]:
 
 
 def names_referred_to() -> set[str]:
-    """Everything that a Ref, GetAtt or Sub in the template names."""
+    """Everything that a Ref, GetAtt, Sub or Condition in the template names."""
     names = set()
-    for node in walk({name: TEMPLATE[name] for name in ("Globals", "Resources", "Outputs")}):
+    parts = ("Conditions", "Globals", "Resources", "Outputs")
+    for node in walk({name: TEMPLATE[name] for name in parts}):
         if not isinstance(node, Mapping):
             continue
         if "Ref" in node:
-            names.add(node["Ref"])
+            names.add(node["Ref"].partition(".")[0])
         if "Fn::GetAtt" in node:
             names.add(node["Fn::GetAtt"][0])
-        for text in many(node.get("Fn::Sub", [])):
-            if isinstance(text, str):
-                names |= {name.partition(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
+        text, own = (many(node.get("Fn::Sub", "")) + [{}])[:2]
+        found = {name.partition(".")[0] for name in re.findall(r"\$\{([\w.]+)\}", text)}
+        names |= found - set(own)
     return names
 
 
@@ -343,11 +335,6 @@ def test_consumer_answers_each_message_by_itself(queue: str, function: Node, eve
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-@pytest.mark.parametrize("name", QUEUES)
-def test_queue_is_encrypted(name: str) -> None:
-    assert QUEUES[name]["SqsManagedSseEnabled"] is True
-
-
 @pytest.mark.parametrize("folder", ["expire_locks", "relay_outbox", "settle_payments"])
 def test_sweep_runs_every_minute_and_what_fails_is_set_aside(folder: str) -> None:
     [function] = [found for found in FUNCTIONS.values() if folder_of(found) == folder]
@@ -356,92 +343,6 @@ def test_sweep_runs_every_minute_and_what_fails_is_set_aside(folder: str) -> Non
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
     [aside, _] = schedule["DeadLetterConfig"]["Arn"]["Fn::GetAtt"]
     assert aside in QUEUES
-
-
-# --- permissions ----------------------------------------------------------------------------------
-
-
-def test_no_function_shares_a_role() -> None:
-    assert not [name for name, function in FUNCTIONS.items() if "Role" in function]
-    assert "Role" not in GLOBALS
-    assert "Policies" not in GLOBALS
-
-
-def test_no_action_is_a_wildcard() -> None:
-    actions = [action for _, statement in statements() for action in many(statement["Action"])]
-
-    assert actions
-    assert [action for action in actions if "*" in action] == []
-
-
-def test_no_resource_is_everything_but_for_sms() -> None:
-    broad = {
-        (name, *many(statement["Action"]))
-        for name, statement in statements()
-        if statement["Effect"] == "Allow" and "*" in many(statement["Resource"])
-    }
-
-    assert broad == {("SendNotificationFunction", "sns:Publish")}
-
-
-def test_nobody_may_publish_to_a_topic() -> None:
-    denied = [
-        statement["Resource"]
-        for name, statement in statements()
-        if statement["Effect"] == "Deny" and statement["Action"] == "sns:Publish"
-    ]
-
-    assert denied == [{"Fn::Sub": "arn:${AWS::Partition}:sns:*:*:*"}]
-
-
-def test_no_statement_is_of_another_kind() -> None:
-    kinds = {key for _, statement in statements() for key in statement}
-
-    assert kinds == {"Effect", "Action", "Resource"}
-
-
-NEEDED_BY_VARIABLE = {
-    "NOTIFICATION_QUEUE_URL": {
-        "sqs:SendMessage",
-        "sqs:SendMessageBatch",  # no action of IAM; the emulator asks for it
-        "sqs:GetQueueAttributes",
-    },
-    "SECRET_ID": {"secretsmanager:GetSecretValue"},
-    "RELAY_FUNCTION_NAME": {"lambda:InvokeFunction"},
-    "EMAIL_FROM": {"ses:SendEmail"},
-    "SMS_PROVIDER": {"sns:Publish"},
-}
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_function_may_do_what_its_settings_are_for_and_no_more(name: str) -> None:
-    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
-    allowed = {
-        action
-        for owner, statement in statements()
-        if owner == name and statement["Effect"] == "Allow"
-        for action in many(statement["Action"])
-    }
-
-    for variable, needed in NEEDED_BY_VARIABLE.items():
-        is_given = any(name.endswith(variable) for name in given)
-        assert bool(allowed & needed) == is_given, variable
-    assert allowed <= set().union(*NEEDED_BY_VARIABLE.values())
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_function_reads_the_secrets_it_is_given_and_no_other(name: str) -> None:
-    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
-    named = {value["Fn::Sub"] for key, value in given.items() if key.endswith("SECRET_ID")}
-
-    readable = {
-        resource["Fn::Sub"].partition(":secret:")[2].removesuffix("-*")
-        for owner, statement in statements()
-        if owner == name and statement["Action"] == "secretsmanager:GetSecretValue"
-        for resource in many(statement["Resource"])
-    }
-
-    assert readable == named
 
 
 def test_what_moves_money_ends_before_its_lease() -> None:
