@@ -18,7 +18,13 @@ from slotkeeper.adapters.code_maker import HotpCodes
 from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
 from slotkeeper.adapters.mongo.client import connect
 from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
-from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
+from slotkeeper.adapters.mongo.documents import (
+    DOCTORS,
+    SLOTS,
+    USERS,
+    phone_quota_id,
+    slot_document,
+)
 from slotkeeper.adapters.mongo.ledger import MongoLedger
 from slotkeeper.adapters.mongo.outbox import MongoOutbox
 from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
@@ -240,6 +246,8 @@ class House:
 
     def patients(self, count: int, **profile: Any) -> list[str]:
         known = {"phone": "+15550123", "email": "p@example.com", **profile}
+        if known["phone"]:
+            known["phoneKey"] = phone_quota_id(known["phone"])
         ids = [uuid.uuid4().hex for _ in range(count)]
         self.database[USERS].insert_many([{"_id": user_id, **known} for user_id in ids])
         return ids

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -193,7 +194,8 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    return {**_event_fields(event), "reason": event.reason, **_payment(event.payment)}
+    """Ids and states: what a person wrote as reason is the booking's alone, whence it can go."""
+    return {**_event_fields(event), **_payment(event.payment)}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -331,10 +333,17 @@ def user_quota_id(user_id: str) -> str:
     return f"user/{user_id}"
 
 
+def phone_quota_id(phone: str) -> str:
+    """What a number's codes are counted under: the number itself is the profile's alone."""
+    return f"phone/{hashlib.sha256(phone.encode()).hexdigest()[:32]}"
+
+
 def user_document(user: User) -> Document:
     """The fields that are the user's own to set; None where there is none."""
     return {
         "phone": user.phone,
+        # So that its codes of today can be looked up in the same trip as the profile.
+        "phoneKey": phone_quota_id(user.phone) if user.phone else None,
         "email": user.email,
         "preferredChannel": user.preferred_channel.value if user.preferred_channel else None,
         "locale": user.locale,

@@ -124,8 +124,6 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index("by_payment", "paymentId", sparse=True),
     ],
     QUOTAS: [
-        # A number's codes of today, from the profile that has the number.
-        _index("by_phone", "phone", sparse=True),
         # Since the last code: a day's count is there until the day is over.
         _index("ttl", "at", expireAfterSeconds=2 * _DAY),
     ],
