@@ -210,8 +210,7 @@ def test_resend_is_refused_when_the_days_codes_are_used_up(house: House) -> None
 def test_codes_of_today_are_found_by_index(house: House) -> None:
     alice = house.patient(phone=PHONE)
     house.database[QUOTAS].insert_many(
-        {"_id": f"phone/{n}", "day": "2026-01-01", "count": 1, "at": None}
-        for n in range(500)
+        {"_id": f"phone/{n}", "day": "2026-01-01", "count": 1, "at": None} for n in range(500)
     )
     quota_of(house).take(user_id=alice, phone=PHONE)
     seen: list[Any] = []

@@ -60,7 +60,9 @@ def test_message_that_is_no_event_is_not_shown(lines: io.StringIO) -> None:
     assert told(lines)["message"] == NOT_SHOWN
 
 
-@pytest.mark.parametrize("id_", [PHONE, "alice@example.com", "a b", "x" * 500, {"a": PHONE}], ids=str)
+@pytest.mark.parametrize(
+    "id_", [PHONE, "alice@example.com", "a b", "x" * 500, {"a": PHONE}], ids=str
+)
 def test_id_that_is_none_is_not_shown(lines: io.StringIO, id_: object) -> None:
     logger.error("document.set_aside", documentId=id_)
 
@@ -68,7 +70,7 @@ def test_id_that_is_none_is_not_shown(lines: io.StringIO, id_: object) -> None:
 
 
 def test_line_ends_and_terminal_codes_forge_no_line(lines: io.StringIO) -> None:
-    logger.error("document.set_aside", why="a\r\n{\"level\":\"INFO\"}\x1b[2J\u2028\x9b31m")
+    logger.error("document.set_aside", why='a\r\n{"level":"INFO"}\x1b[2J\u2028\x9b31m')
 
     text = lines.getvalue()
     assert text.isascii()
@@ -78,7 +80,9 @@ def test_line_ends_and_terminal_codes_forge_no_line(lines: io.StringIO) -> None:
 
 
 def test_field_is_not_longer_nor_deeper_than_a_line_bears(lines: io.StringIO) -> None:
-    logger.info("payments.completed", why="x" * 100_000, settled={"captured": 1, "deep": {"a": PHONE}})
+    logger.info(
+        "payments.completed", why="x" * 100_000, settled={"captured": 1, "deep": {"a": PHONE}}
+    )
 
     assert len(lines.getvalue()) < 5_000
     assert told(lines)["settled"] == {"captured": 1}

@@ -124,7 +124,7 @@ def test_every_invocation_tells_what_it_left_out_once(
             asides.note(asides.Aside("slots", "dr_1", "hold: missing"))
         raise ZeroDivisionError
 
-    with pytest.raises(InvocationFailed, match="^ZeroDivisionError$"):
+    with pytest.raises(InvocationFailed, match=r"^ZeroDivisionError$"):
         handler({}, Context())
 
     [record] = [one for one in caplog.records if one.message == "document.set_aside"]

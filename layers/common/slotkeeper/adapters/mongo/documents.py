@@ -15,6 +15,7 @@ from slotkeeper.domain.payment import Price, Saga, SagaState
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
+from slotkeeper.ports.personal import Message, OwnBooking
 
 Document = dict[str, Any]  # Any: BSON documents hold what BSON holds
 
@@ -143,7 +144,7 @@ def booking_change(fact: DomainEvent) -> Document:
             "updatedAt": fact.at,
             "changedBy": fact.request_key,
             "replacedBy": fact.replaced_by,
-            "reason": fact.reason,
+            **({} if fact.reason is None else {"reason": fact.reason}),
         },
         "$inc": {"version": 1},
     }
@@ -239,6 +240,33 @@ def entry_document(
         "at": at,
         "details": dict(details),
     }
+
+
+def person_entry(event: str, user_id: str, *, asked: Asked, at: datetime) -> Document:
+    """What the audit log keeps of a request about a person's data; by their id alone."""
+    return {
+        "_id": asked.entry_id(event, user_id),
+        "type": event,
+        "aggregateId": user_id,
+        "actor": asked.actor,
+        "requestId": asked.request_id,
+        "at": at,
+        "details": {},
+    }
+
+
+def own_booking_of(document: Mapping[str, Any]) -> OwnBooking:
+    reason = Fields(BOOKINGS, document).text_or_none("reason")
+    return OwnBooking(booking=booking_of(document), reason=reason)
+
+
+def message_of(document: Mapping[str, Any]) -> Message:
+    fields = Fields(DELIVERIES, document)
+    return Message(
+        id=fields.own_id(),
+        sent_at=fields.time("sentAt") if fields.has("sentAt") else None,
+        message_id=fields.text_or_none("messageId"),
+    )
 
 
 def event_of(document: Mapping[str, Any]) -> DomainEvent:

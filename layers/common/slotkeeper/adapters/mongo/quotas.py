@@ -88,4 +88,3 @@ class MongoCodeQuota:
             self._quotas.update_one(
                 {"_id": id_, "day": day, "count": {"$gt": 0}}, {"$inc": {"count": -1}}
             )
-
