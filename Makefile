@@ -19,7 +19,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 ## ---- run it
-.PHONY: run down demo token tokens inbox logs dlq redrive set-aside clean
+.PHONY: run down demo token tokens inbox logs dlq redrive set-aside export-person erase-person clean
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -40,6 +40,11 @@ redrive: ## QUEUE=...: bring them back, once what they failed for is mended
 	@$(PY) -m ops dlq redrive --stack .local/stack.json --queue "$(or $(QUEUE),notifications)"
 set-aside: ## RETRY=ID: documents that could not be read; put one back
 	@$(PY) -m ops set-aside $(if $(RETRY),retry "$(RETRY)",list) --stack .local/stack.json
+export-person: ## ID=...: all that is held about a person of the running system, a JSON object a page
+	@$(PY) -m ops export --user "$(ID)" --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+erase-person: ## ID=... DRY=1 CANCEL=1: forget them (docs/privacy.md); only say so; cancel what is to come
+	@$(PY) -m ops erase --user "$(ID)" $(if $(DRY),--dry-run) $(if $(CANCEL),--cancel) \
+	  --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 

@@ -15,7 +15,8 @@ from pymongo import MongoClient, UpdateOne
 from local import aws
 from local.clinic import CLINIC
 from local.config import Config
-from slotkeeper.adapters.mongo.documents import USERS
+from slotkeeper.adapters.mongo.documents import USERS, user_document
+from slotkeeper.domain.user import Channel, User
 
 POOL = "slotkeeper"
 ROLES = ("patient", "staff", "admin")
@@ -133,13 +134,16 @@ def _store_profiles(config: Config, people: Sequence[Person]) -> None:
                 UpdateOne(
                     {"_id": person.user_id},
                     {
-                        "$setOnInsert": {
-                            "phone": person.phone,
-                            "email": person.email,
-                            "preferredChannel": "sms",
-                            "locale": "en",
-                            "timeZone": "Europe/Berlin",
-                        }
+                        "$setOnInsert": user_document(
+                            User(
+                                id=person.user_id,
+                                phone=person.phone,
+                                email=person.email,
+                                preferred_channel=Channel.SMS,
+                                locale="en",
+                                time_zone="Europe/Berlin",
+                            )
+                        )
                         | ({"clinicId": CLINIC} if person.role == "staff" else {})
                     },
                     upsert=True,

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import dlq, set_aside
+from ops import dlq, erase, export, set_aside
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -27,6 +27,8 @@ class Command(Protocol):
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
+    "erase": (erase, "forget a person"),
+    "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
 }
 

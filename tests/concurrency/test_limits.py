@@ -8,7 +8,7 @@ from typing import cast
 
 from redis import Redis
 
-from slotkeeper.adapters.mongo.documents import QUOTAS
+from slotkeeper.adapters.mongo.documents import QUOTAS, phone_quota_id
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
 from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.limiter import RedisRateLimiter
@@ -77,7 +77,7 @@ def test_senders_at_once_send_one_number_exactly_the_days_codes(house: House) ->
     )
 
     assert sum(isinstance(result, CodeTaken) for result in results) == HELD - 1
-    assert house.database[QUOTAS].find_one({"phone": PHONE})["count"] == HELD  # type: ignore[index]
+    assert house.database[QUOTAS].find_one({"_id": phone_quota_id(PHONE)})["count"] == HELD  # type: ignore[index]
 
 
 def test_the_first_codes_of_all_at_once_are_never_more_than_there_are(house: House) -> None:

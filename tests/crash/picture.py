@@ -38,6 +38,7 @@ _SHAPES = [
         (r'"attemptsRemaining": ?\d', '"attemptsRemaining": n'),
     )
 ]
+_NOTED_EACH_TIME = {"user.erased", "user.exported"}
 _EVENT_NUMBER = re.compile(r"-\d+$")
 _PASSING = ("cache:", "rl:")
 """Keys that say nothing of what was done."""
@@ -88,7 +89,10 @@ class _Painter:
             for document in documents:
                 self._of = self._plain_id(document["_id"])
                 shown = json.dumps(self._shown(document, collection), sort_keys=True)
-                lines.append(f"{collection} {shown}")
+                line = f"{collection} {shown}"
+                # Who asks again about somebody's data is noted again.
+                if line not in lines or document.get("type") not in _NOTED_EACH_TIME:
+                    lines.append(line)
         lines += filter(None, map(self._key, stage.redis_keys()))
         lines += [self.plain(f"sent {s.way} to {s.address}: {s.text}") for s in stage.cloud.sent]
         lines += [self.plain(f"queued {json.loads(body)['kind']}") for body in stage.cloud.queue]

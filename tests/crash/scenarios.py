@@ -298,6 +298,29 @@ def put_me(stage: Stage) -> Event:
     return request("PUT", "/me", user=stage.patient(), key=None, body=body)
 
 
+def _lived(stage: Stage) -> str:
+    """Somebody with a cancelled booking and a hold."""
+    alice = stage.patient()
+    booking = stage.house.book(stage.slot("past", days=3), alice)
+    stage.house.cancel(booking.id, Caller(user_id=alice, role=Role.PATIENT), reason="ill")
+    stage.sweep()
+    stage.house.hold(stage.slot(), alice)
+    return alice
+
+
+def get_export(stage: Stage) -> Event:
+    return request("GET", "/me/export", user=_lived(stage), key=None)
+
+
+def delete_me(stage: Stage) -> Event:
+    return request("DELETE", "/me", user=_lived(stage), key=None)
+
+
+def delete_me_with_appointments(stage: Stage) -> Event:
+    _, alice = _booked(stage)
+    return request("DELETE", "/me", user=alice, key=None)
+
+
 def _by_staff(
     stage: Stage, method: str, path: str, id_: str | None, body: Mapping[str, Any]
 ) -> Event:
@@ -556,6 +579,15 @@ SCENARIOS: Sequence[Scenario] = [
     ),
     *scenarios_of("profile", "get_me", {"get a profile": get_me}),
     *scenarios_of("profile", "put_me", {"put a profile": put_me}),
+    *scenarios_of("profile", "get_export", {"export": get_export}),
+    *scenarios_of(
+        "profile",
+        "delete_me",
+        {
+            "erase": delete_me,
+            "erase, with appointments to come": delete_me_with_appointments,
+        },
+    ),
     *scenarios_of("health", "get_health", {"health": health}),
     *scenarios_of("manage_clinic", "post_doctor", {"add a doctor": post_doctor}),
     *scenarios_of(

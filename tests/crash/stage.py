@@ -152,7 +152,7 @@ class Stage:
             except Killed:
                 pass
             except Exception as error:  # noqa: BLE001  # what Lambda would report as failed
-                answer = {"failed": type(error).__name__}
+                answer = {"failed": f"{type(error).__name__} {error}"}
         self.problems += [f"{function} connected to {address}" for address in life.strangers]
         if life.is_dead:
             self._bury(life)

@@ -64,8 +64,7 @@ def test_a_cancelled_booking_gives_its_slot_back_and_is_told_once(house: House) 
     [told] = house.events(bookingId=booking.id, type="booking.cancelled")
     [audited] = house.audit(bookingId=booking.id, type="booking.cancelled")
     assert (told["from"], told["to"], told["actor"]) == ("confirmed", "cancelled", alice)
-    assert audited["reason"] == "something came up"
-    assert "reason" not in told
+    assert "something came up" not in str([audited, told])
     assert house.waker.woken == 2
     assert document["doctorId"] in house.pages.forgotten  # type: ignore[attr-defined]  # NoPages
 

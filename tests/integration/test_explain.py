@@ -18,13 +18,15 @@ from slotkeeper.adapters.mongo.booking_lists import MongoBookingLists
 from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.bookings import ListBookingsQuery
 from slotkeeper.contracts.doctors import ListDoctorsQuery
 from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.errors import NotFound, OtpInvalid
-from slotkeeper.domain.timetable import TimeChange
+from slotkeeper.domain.timetable import Asked, TimeChange
 from slotkeeper.domain.user import Caller, Role, User
 from slotkeeper.ports.pages import Page, Position
+from slotkeeper.services.export_person import Place, export_person
 from slotkeeper.services.get_booking import get_booking
 from slotkeeper.services.list_bookings import list_bookings
 from slotkeeper.services.list_doctors import get_doctor, list_doctors
@@ -276,6 +278,46 @@ def test_a_profile_is_put_by_its_id(busy: House, plans: Plans) -> None:
             put_profile(user=user, users=busy.users, views=views, together=together)
 
     assert plans(put).unbounded == []
+
+
+def test_a_person_is_told_and_forgotten_by_index(busy: House, plans: Plans) -> None:
+    """Whose past is as long as anybody's; a hold, a reason and a notice among it."""
+    alice = "p-11"
+    booking = busy.book(_free(busy, 11), alice)
+    busy.cancel(booking.id, Caller(user_id=alice, role=Role.PATIENT), reason="a cold")
+    busy.hold(_free(busy, 12), alice)
+    busy.relay()
+    busy.database["bookings"].update_many(
+        {"userId": alice, "status": "confirmed", "startTime": {"$gt": NOW}},
+        {"$set": {"status": "completed"}},
+    )
+    request = uuid.uuid4().hex
+
+    def tell(limit: int) -> None:
+        place: Place | None = None
+        while True:
+            page = export_person(
+                user_id=alice,
+                asked=Asked(actor=alice, request_id=request, request_key=uuid.uuid4().hex),
+                place=place,
+                limit=limit,
+                data=busy.personal,
+                kept=busy.personal_keys,
+                users=busy.users,
+                views=Reader(busy).views,
+                clock=SystemClock(),
+            )
+            place = page.next
+            if place is None:
+                return
+
+    told = plans(lambda: tell(100))
+    forgotten = plans(lambda: busy.erase(alice))
+    again = plans(lambda: busy.erase(alice))
+
+    assert told.unbounded == []
+    assert forgotten.unbounded == []
+    assert again.unbounded == []
 
 
 # --- booking --------------------------------------------------------------------------------------

@@ -18,17 +18,26 @@ from slotkeeper.adapters.code_maker import HotpCodes
 from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
 from slotkeeper.adapters.mongo.client import connect
 from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
-from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document
+from slotkeeper.adapters.mongo.documents import (
+    DOCTORS,
+    SLOTS,
+    USERS,
+    phone_quota_id,
+    slot_document,
+)
 from slotkeeper.adapters.mongo.ledger import MongoLedger
 from slotkeeper.adapters.mongo.outbox import MongoOutbox
 from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
 from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+from slotkeeper.adapters.mongo.personal import MongoPersonalData
 from slotkeeper.adapters.mongo.sagas import MongoSagas
 from slotkeeper.adapters.mongo.slots import MongoSlots
 from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.adapters.redis.keys import Keys
+from slotkeeper.adapters.redis.personal import RedisPersonalKeys
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.bookings import HoldSlotResponse
 from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.booking import Booking
@@ -37,6 +46,7 @@ from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Caller, Channel
 from slotkeeper.ports.codes import CodeRecord
 from slotkeeper.ports.holds import HoldTicket
@@ -45,6 +55,7 @@ from slotkeeper.ports.pages import KeptPage, SlotPages, View
 from slotkeeper.ports.payments import PaymentProvider
 from slotkeeper.services.cancel_booking import cancel_booking
 from slotkeeper.services.change_booking import BookingEnds
+from slotkeeper.services.erase_person import Erased, erase_person
 from slotkeeper.services.expire_locks import Sweep, expire_locks
 from slotkeeper.services.hold_slot import Answer, hold_slot
 from slotkeeper.services.payment_saga import Till
@@ -240,6 +251,8 @@ class House:
 
     def patients(self, count: int, **profile: Any) -> list[str]:
         known = {"phone": "+15550123", "email": "p@example.com", **profile}
+        if known["phone"]:
+            known["phoneKey"] = phone_quota_id(known["phone"])
         ids = [uuid.uuid4().hex for _ in range(count)]
         self.database[USERS].insert_many([{"_id": user_id, **known} for user_id in ids])
         return ids
@@ -376,6 +389,29 @@ class House:
             sagas=self.till.sagas if self.till else None,
         )
 
+    def erase(self, user_id: str) -> Erased:
+        request = uuid.uuid4().hex
+        return erase_person(
+            user_id=user_id,
+            asked=Asked(actor=user_id, request_id=request, request_key=request),
+            data=self.personal,
+            kept=self.personal_keys,
+            slots=self.slots,
+            ledger=self.ledger,
+            gate=self.gate,
+            clock=SystemClock(),
+            together=together,
+            sagas=self.till.sagas if self.till else None,
+        )
+
+    @property
+    def personal(self) -> MongoPersonalData:
+        return MongoPersonalData(self.database)
+
+    @property
+    def personal_keys(self) -> RedisPersonalKeys:
+        return RedisPersonalKeys(self.redis, self.keys)
+
     def settle(self) -> Settlement:
         return settle_payments(request_id=uuid.uuid4().hex, till=self.till, has_time=lambda: True)
 
@@ -424,14 +460,14 @@ class House:
         return found
 
     def redis_keys(self) -> list[str]:
-        """Without the environment and cached pages; requests without what they are known by."""
+        """Without the environment, cached pages and who asked; requests without their names."""
         prefix = f"{self.keys.environment}:"
         keys = [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*")]
         requests = "booking:attempt:"
         return sorted(
             requests if key.startswith(requests) else key
             for key in keys
-            if not key.startswith("cache:")
+            if not key.startswith(("cache:", "booking:attempts:"))
         )
 
     def bookings(self, **query: Any) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.mongo.outbox import MongoOutbox
     from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
     from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
+    from slotkeeper.adapters.mongo.personal import MongoPersonalData
     from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
     from slotkeeper.adapters.mongo.sagas import MongoSagas
     from slotkeeper.adapters.mongo.slots import MongoSlots
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.keys import Keys
     from slotkeeper.adapters.redis.limiter import RedisRateLimiter
     from slotkeeper.adapters.redis.pages import RedisDoctorPages, RedisSlotPages
+    from slotkeeper.adapters.redis.personal import RedisPersonalKeys
     from slotkeeper.adapters.redis.requests import RedisRequests
     from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.adapters.tokens import TokenVerifier
@@ -215,6 +217,20 @@ def users() -> MongoUsers:
     from slotkeeper.adapters.mongo.people import MongoUsers
 
     return MongoUsers(database())
+
+
+@cache
+def personal_data() -> MongoPersonalData:
+    from slotkeeper.adapters.mongo.personal import MongoPersonalData
+
+    return MongoPersonalData(database())
+
+
+@cache
+def personal_keys() -> RedisPersonalKeys:
+    from slotkeeper.adapters.redis.personal import RedisPersonalKeys
+
+    return RedisPersonalKeys(redis(), _keys())
 
 
 @cache

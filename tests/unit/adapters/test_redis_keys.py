@@ -24,6 +24,7 @@ EVERY_KEY = {
     "code": KEYS.code("alice", AN_ID),
     "failures": KEYS.failures("alice"),
     "request": KEYS.request("a" * 64),
+    "requests_of": KEYS.requests_of("a" * 16),
     "places": KEYS.places("alice"),
     "bucket": KEYS.bucket("/doctors/{doctor_id}/slots", "alice"),
     "slot_pages": KEYS.slot_pages("dr-ana"),

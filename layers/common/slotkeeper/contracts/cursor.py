@@ -13,7 +13,8 @@ from typing import Any
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports.pages import Position
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
+"""A fact's id is its slot's and a number."""
 
 
 def encode_cursor(position: Position, query: str) -> str:

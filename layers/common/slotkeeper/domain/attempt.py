@@ -20,17 +20,27 @@ def attempt_id(user_id: str, idempotency_key: str, slot_id: str) -> str:
     a lost Redis): another slot is another attempt, and another booking.
     """
     digest = _digest("attempt", user_id, idempotency_key, slot_id)[:_REQUEST_HEX]
-    return f"at_{_owner(user_id)}{digest}"
+    return f"{attempts_of(user_id)}{digest}"
 
 
 def request_key(user_id: str, idempotency_key: str) -> str:
-    """What a caller's request is remembered by, whatever it asks for."""
-    return _digest("request", user_id, idempotency_key)[: _OWNER_HEX + _REQUEST_HEX]
+    """What a caller's request is remembered by, whatever it asks for; named for the caller too."""
+    return owner_of(user_id) + _digest("request", user_id, idempotency_key)[:_REQUEST_HEX]
+
+
+def owner_of_request(request_key: str) -> str:
+    """Whose request it is, as `owner_of` tells a user."""
+    return request_key[:_OWNER_HEX]
+
+
+def attempts_of(user_id: str) -> str:
+    """What the ids of all attempts of this user begin with."""
+    return f"at_{owner_of(user_id)}"
 
 
 def is_attempt_of(attempt_id: str, user_id: str) -> bool:
     """Whether `user_id` made this attempt."""
-    return attempt_id.startswith(f"at_{_owner(user_id)}")
+    return attempt_id.startswith(attempts_of(user_id))
 
 
 def booking_id(attempt_id: str) -> str:
@@ -38,7 +48,8 @@ def booking_id(attempt_id: str) -> str:
     return "bk_" + attempt_id.removeprefix("at_")
 
 
-def _owner(user_id: str) -> str:
+def owner_of(user_id: str) -> str:
+    """The user in ids that others may see: the same each time, and not to be turned back."""
     return _digest("owner", user_id)[:_OWNER_HEX]
 
 

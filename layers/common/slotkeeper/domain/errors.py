@@ -7,6 +7,7 @@ AppointmentError
   HoldExpired  OtpInvalid  OtpLocked  RateLimited            the attempt cannot go on (yet)
   PaymentDeclined                                            nor without another way to pay
   BookingNotConfirmed  TooLate                               the booking cannot be changed (so)
+  AppointmentsAhead                                          nobody is forgotten who is expected
   VersionConflict  PreconditionFailed                        it was changed by somebody else
   RequestInProgress  IdempotencyKeyReused                    the request was sent before
   Unavailable                                                a dependency is down, nothing half done
@@ -131,6 +132,13 @@ class PaymentDeclined(AppointmentError):
 class BookingNotConfirmed(AppointmentError):
     code = "booking_not_confirmed"
     detail = "Only a confirmed booking can be changed."
+
+
+class AppointmentsAhead(AppointmentError):
+    """Who has confirmed appointments to come cannot be forgotten: the clinic awaits them."""
+
+    code = "appointments_ahead"
+    detail = "You have confirmed appointments to come: cancel them first."
 
 
 class TooLate(AppointmentError):

@@ -36,6 +36,11 @@ class RateLimits:
         return _limit("writes", self.writes)
 
 
+EXPORTS = RateLimit(name="exports", requests=60, seconds=600)
+"""Pages of one's own data: each costs as much as many other reads."""
+ERASURES = RateLimit(name="erasures", requests=10, seconds=600)
+
+
 def _limit(name: str, requests: int) -> RateLimit | None:
     return RateLimit(name=name, requests=requests) if requests else None
 

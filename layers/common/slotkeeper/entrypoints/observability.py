@@ -4,22 +4,37 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 from slotkeeper import asides, deadline
+from slotkeeper.entrypoints.log_line import AllowedOnly
 
 _SERVICE, _NAMESPACE = "slotkeeper", "Slotkeeper"
-logger = Logger(service=_SERVICE)
+logger = Logger(service=_SERVICE, logger_formatter=AllowedOnly())
 metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 
 _MOST_LINES = 100
 """Documents told of one by one; more of them at once are a story of their own, and counted."""
 
+LABELS: Mapping[str, frozenset[str]] = {
+    "kind": frozenset({"otp.send", "event", "unreadable"}),
+    "reason": frozenset({"unavailable", "unreadable", "corrupted", "error"}),
+}
+"""Every label of every metric, and what it may say: few, and nobody's data."""
+_OTHER = "other"
+
 Handler = Callable[[dict[str, Any], Any], Any]  # Any: Lambda events and answers are free JSON
+
+
+class InvocationFailed(Exception):
+    """An invocation failed; by its kind alone, for Lambda writes out what it is told.
+
+    An error's own words would go into the log, and with a schedule's failure into its queue.
+    """
 
 
 def instrumented(handler: Handler) -> Handler:
@@ -36,6 +51,10 @@ def instrumented(handler: Handler) -> Handler:
             with asides.collected() as met:
                 try:
                     answer = handler(event, context)
+                except Exception as error:
+                    name = type(error).__name__
+                    logger.exception("invocation.failed", errorType=name)
+                    raise InvocationFailed(name) from None
                 finally:
                     _tell(met)
         finally:
@@ -83,12 +102,13 @@ def count(name: str, value: int = 1) -> None:
 
 
 def count_by(name: str, **labels: str) -> None:
-    """Count one event under labels, of which there are few by design."""
+    """Count one event under labels, of which there are as few as `LABELS` has."""
+    known = {k: v if v in LABELS[k] else _OTHER for k, v in labels.items() if k in LABELS}
     with single_metric(
         name=name,
         unit=MetricUnit.Count,
         value=1,
         namespace=_NAMESPACE,
-        default_dimensions={"service": _SERVICE, **labels},
+        default_dimensions={"service": _SERVICE, **known},
     ):
         pass

@@ -28,6 +28,7 @@ STATUS: Mapping[type[AppointmentError], HTTPStatus] = {
     errors.SlotHeld: HTTPStatus.CONFLICT,
     errors.SlotUnavailable: HTTPStatus.CONFLICT,
     errors.BookingNotConfirmed: HTTPStatus.CONFLICT,
+    errors.AppointmentsAhead: HTTPStatus.CONFLICT,
     errors.VersionConflict: HTTPStatus.CONFLICT,
     errors.RequestInProgress: HTTPStatus.CONFLICT,
     errors.HoldExpired: HTTPStatus.GONE,

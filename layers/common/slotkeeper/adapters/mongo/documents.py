@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from slotkeeper.domain.payment import Price, Saga, SagaState
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
+from slotkeeper.ports.personal import Message, OwnBooking
 
 Document = dict[str, Any]  # Any: BSON documents hold what BSON holds
 
@@ -142,7 +144,7 @@ def booking_change(fact: DomainEvent) -> Document:
             "updatedAt": fact.at,
             "changedBy": fact.request_key,
             "replacedBy": fact.replaced_by,
-            "reason": fact.reason,
+            **({} if fact.reason is None else {"reason": fact.reason}),
         },
         "$inc": {"version": 1},
     }
@@ -193,7 +195,8 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    return {**_event_fields(event), "reason": event.reason, **_payment(event.payment)}
+    """Ids and states: what a person wrote as reason is the booking's alone, whence it can go."""
+    return {**_event_fields(event), **_payment(event.payment)}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -237,6 +240,33 @@ def entry_document(
         "at": at,
         "details": dict(details),
     }
+
+
+def person_entry(event: str, user_id: str, *, asked: Asked, at: datetime) -> Document:
+    """What the audit log keeps of a request about a person's data; by their id alone."""
+    return {
+        "_id": asked.entry_id(event, user_id),
+        "type": event,
+        "aggregateId": user_id,
+        "actor": asked.actor,
+        "requestId": asked.request_id,
+        "at": at,
+        "details": {},
+    }
+
+
+def own_booking_of(document: Mapping[str, Any]) -> OwnBooking:
+    reason = Fields(BOOKINGS, document).text_or_none("reason")
+    return OwnBooking(booking=booking_of(document), reason=reason)
+
+
+def message_of(document: Mapping[str, Any]) -> Message:
+    fields = Fields(DELIVERIES, document)
+    return Message(
+        id=fields.own_id(),
+        sent_at=fields.time("sentAt") if fields.has("sentAt") else None,
+        message_id=fields.text_or_none("messageId"),
+    )
 
 
 def event_of(document: Mapping[str, Any]) -> DomainEvent:
@@ -331,10 +361,17 @@ def user_quota_id(user_id: str) -> str:
     return f"user/{user_id}"
 
 
+def phone_quota_id(phone: str) -> str:
+    """What a number's codes are counted under: the number itself is the profile's alone."""
+    return f"phone/{hashlib.sha256(phone.encode()).hexdigest()[:32]}"
+
+
 def user_document(user: User) -> Document:
     """The fields that are the user's own to set; None where there is none."""
     return {
         "phone": user.phone,
+        # So that its codes of today can be looked up in the same trip as the profile.
+        "phoneKey": phone_quota_id(user.phone) if user.phone else None,
         "email": user.email,
         "preferredChannel": user.preferred_channel.value if user.preferred_channel else None,
         "locale": user.locale,

@@ -29,6 +29,9 @@ from slotkeeper.domain.slot import SlotStatus
 # Indexes that their queries name (`paging`).
 FREE_SLOTS = "free_slots"
 PENDING_EVENTS = "pending_events"
+HOLDS_BY_ATTEMPT = "holds_by_attempt"
+EVENTS_SET_ASIDE = "events_set_aside"
+USER_AUDIT = "by_user"
 USER_BOOKINGS = "user_bookings_by_start"
 DOCTOR_BOOKINGS = "doctor_bookings_by_start"
 BOOKINGS_BY_STATUS = "status_by_start"
@@ -59,8 +62,8 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index(FREE_SLOTS, "doctorId", "status", "startTime", "_id", "date", "hold.expiresAt"),
         # The sweep: holds by their end. As small as the number of live holds.
         _index("holds_by_end", "hold.expiresAt", partialFilterExpression=_RESERVED),
-        # An attempt whose slot Redis no longer knows.
-        _index("holds_by_attempt", "hold.attemptId", partialFilterExpression=_RESERVED),
+        # An attempt whose slot Redis no longer knows; a person's attempts, whose ids begin alike.
+        _index(HOLDS_BY_ATTEMPT, "hold.attemptId", partialFilterExpression=_RESERVED),
         # Facts not yet recorded: empty but for what is happening now.
         _index(
             PENDING_EVENTS,
@@ -69,7 +72,7 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         ),
         # What the operator has to look at: none, most of the time.
         _index("set_aside", "setAside.at", sparse=True),
-        _index("events_set_aside", "setAsideEvents.at", sparse=True),
+        _index(EVENTS_SET_ASIDE, "setAsideEvents.at", sparse=True),
     ],
     BOOKINGS: [
         # Invariant 1, behind the slot's own decision.
@@ -111,6 +114,10 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     AUDIT_LOGS: [
         _index("by_booking", "bookingId", "at"),
         _index("by_slot", "slotId", "version"),
+        # What is told of a person's attempts and bookings, for their export.
+        _index(
+            USER_AUDIT, "userId", "at", "_id", partialFilterExpression={"userId": {"$exists": True}}
+        ),
     ],
     DELIVERIES: [
         # One day longer than SQS may deliver again.
@@ -124,8 +131,6 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index("by_payment", "paymentId", sparse=True),
     ],
     QUOTAS: [
-        # A number's codes of today, from the profile that has the number.
-        _index("by_phone", "phone", sparse=True),
         # Since the last code: a day's count is there until the day is over.
         _index("ttl", "at", expireAfterSeconds=2 * _DAY),
     ],

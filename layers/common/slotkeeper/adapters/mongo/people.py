@@ -16,6 +16,7 @@ from slotkeeper.adapters.mongo.documents import (
     TODAY,
     USERS,
     Document,
+    phone_quota_id,
     user_document,
     user_of,
     user_quota_id,
@@ -30,6 +31,7 @@ class MongoUsers:
 
     def __init__(self, database: Database[Document]):
         self._users = database[USERS]
+        self._quotas = database[QUOTAS]
 
     def get(self, user_id: str) -> User:
         with call():
@@ -51,31 +53,34 @@ class MongoUsers:
 
     def get_for_code(self, user_id: str) -> tuple[User, CodesToday]:
         # A profile without a number must not match the quotas that have none.
-        to_phone = {"$ifNull": ["$phone", ""]}
+        of_phone = {"$ifNull": ["$phoneKey", ""]}
         pipeline: list[Document] = [
             {"$match": {"_id": user_id}},
             {
                 "$set": {
                     "quotaId": user_quota_id(user_id),
-                    "quotaPhone": to_phone,
+                    "quotaPhone": of_phone,
                     "today": TODAY,
                     "now": "$$NOW",
                 }
             },
-            _quotas("quotaId", "_id", into="ofUser"),
-            _quotas("quotaPhone", "phone", into="ofPhone"),
+            _quotas("quotaId", into="ofUser"),
+            _quotas("quotaPhone", into="ofPhone"),
         ]
         with call():
             found = list(self._users.aggregate(pipeline))
-        if not found:
-            return user_of(user_id, None), CodesToday()
-        return user_of(user_id, found[0]), _codes_today(found[0])
+            if not found:
+                return user_of(user_id, None), CodesToday()
+            user = user_of(user_id, found[0])
+            key = phone_quota_id(user.phone) if user.phone else None
+            if key != found[0].get("phoneKey"):
+                # A profile that came from elsewhere than `put`.
+                found[0]["ofPhone"] = list(self._quotas.find({"_id": key}))
+        return user, _codes_today(found[0])
 
 
-def _quotas(local: str, foreign: str, *, into: str) -> Document:
-    return {
-        "$lookup": {"from": QUOTAS, "localField": local, "foreignField": foreign, "as": into},
-    }
+def _quotas(local: str, *, into: str) -> Document:
+    return {"$lookup": {"from": QUOTAS, "localField": local, "foreignField": "_id", "as": into}}
 
 
 def _codes_today(found: Document) -> CodesToday:

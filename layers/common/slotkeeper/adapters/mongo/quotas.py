@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 
 from pymongo import ReturnDocument
@@ -10,7 +9,13 @@ from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
 
 from slotkeeper.adapters.mongo.client import call
-from slotkeeper.adapters.mongo.documents import QUOTAS, TODAY, Document, user_quota_id
+from slotkeeper.adapters.mongo.documents import (
+    QUOTAS,
+    TODAY,
+    Document,
+    phone_quota_id,
+    user_quota_id,
+)
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeTaken
@@ -19,7 +24,8 @@ from slotkeeper.ports.codes import CodeTaken
 class MongoCodeQuota:
     """`CodeQuota` on one document a user and one a number: the day (UTC) and its count.
 
-    The database's clock says which day it is, so the day is no part of the id.
+    The database's clock says which day it is, so the day is no part of the id. A number is there by
+    its hash alone (`phone_quota_id`).
     """
 
     def __init__(self, database: Database[Document], policy: BookingPolicy):
@@ -32,7 +38,7 @@ class MongoCodeQuota:
             return None
         if phone is None:
             return CodeTaken(user_id=user_id, phone=None, day=day)
-        phone_day = self._take(_phone_quota_id(phone), self._policy.max_codes_per_phone, phone)
+        phone_day = self._take(phone_quota_id(phone), self._policy.max_codes_per_phone)
         if phone_day is None:
             self._give_back(user_quota_id(user_id), day)
             return None
@@ -41,9 +47,9 @@ class MongoCodeQuota:
     def give_back(self, taken: CodeTaken) -> None:
         self._give_back(user_quota_id(taken.user_id), taken.day)
         if taken.phone is not None:
-            self._give_back(_phone_quota_id(taken.phone), taken.day)
+            self._give_back(phone_quota_id(taken.phone), taken.day)
 
-    def _take(self, id_: str, cap: int, phone: str | None = None) -> str | None:
+    def _take(self, id_: str, cap: int) -> str | None:
         """Count one, if today's are fewer than `cap`; the day it counts for."""
         by = uuid.uuid4().hex
         taken: Document = {
@@ -52,8 +58,6 @@ class MongoCodeQuota:
             "at": "$$NOW",
             "takenBy": by,
         }
-        if phone is not None:
-            taken["phone"] = {"$literal": phone}
         with call():
             try:
                 row = self._quotas.find_one_and_update(
@@ -84,8 +88,3 @@ class MongoCodeQuota:
             self._quotas.update_one(
                 {"_id": id_, "day": day, "count": {"$gt": 0}}, {"$inc": {"count": -1}}
             )
-
-
-def _phone_quota_id(phone: str) -> str:
-    # Ids show in logs and statistics of the server; numbers do not.
-    return f"phone/{hashlib.sha256(phone.encode()).hexdigest()[:32]}"

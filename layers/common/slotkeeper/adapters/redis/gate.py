@@ -38,7 +38,7 @@ class RedisGate:
         except Unavailable:
             self._undo(ticket, place=None, wrote_code=None)
             raise
-        request, holder, lock_ms, place, wrote_code = answers
+        _, request, holder, lock_ms, place, wrote_code = answers
         for answer in answers:
             if isinstance(answer, Exception):
                 self._undo(ticket, place=place, wrote_code=wrote_code)
@@ -77,6 +77,7 @@ class RedisGate:
         lock = keys.lock(ticket.slot_id)
         return one_trip_each(
             self._redis,
+            self._requests.to_note(ticket.request_key),
             self._requests.to_begin(
                 ticket.request_key, fingerprint=ticket.fingerprint, owner=ticket.request_id
             ),

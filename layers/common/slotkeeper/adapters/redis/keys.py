@@ -17,6 +17,8 @@ A function that dies in between keeps the slot from nobody for longer. More than
 REQUEST_LEASE = LOCK_CLAIM
 """A request under way keeps its idempotency key this long; a crashed one frees it by then."""
 ANSWER_KEPT = timedelta(hours=24)
+MOST_REQUESTS = 1_000
+"""Of a user's requests so many are known to be theirs: the newest."""
 PAGES_KEPT = timedelta(seconds=60)
 """The longest that pages of one generation live; each says itself until when it is true."""
 PAGE_CLAIM = timedelta(seconds=2)
@@ -55,6 +57,13 @@ class Keys:
     def request(self, request_id: str) -> str:
         """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered."""
         return self._key("booking:attempt", request_id)
+
+    def requests_of(self, owner: str) -> str:
+        """sorted set of a user's request ids by when they were begun (ms); for `ANSWER_KEPT`.
+
+        So that all that is remembered of somebody can be forgotten.
+        """
+        return self._key("booking:attempts", owner)
 
     def places(self, user_id: str) -> str:
         """sorted set of `slotId:attemptId` of live attempts by end (ms); for the longest."""

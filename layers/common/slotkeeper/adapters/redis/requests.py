@@ -7,7 +7,8 @@ from typing import Any
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
-from slotkeeper.adapters.redis.keys import ANSWER_KEPT, REQUEST_LEASE, Keys, ms
+from slotkeeper.adapters.redis.keys import ANSWER_KEPT, MOST_REQUESTS, REQUEST_LEASE, Keys, ms
+from slotkeeper.domain.attempt import owner_of_request
 from slotkeeper.ports.requests import RequestState
 
 
@@ -19,7 +20,8 @@ class RedisRequests:
         self._keys = keys
 
     def begin(self, key: str, *, fingerprint: str, owner: str) -> RequestState:
-        [answer] = one_trip(self._redis, self.to_begin(key, fingerprint=fingerprint, owner=owner))
+        begin = self.to_begin(key, fingerprint=fingerprint, owner=owner)
+        _, answer = one_trip(self._redis, self.to_note(key), begin)
         return state_of(answer)
 
     def complete(self, key: str, *, owner: str, answer: str) -> None:
@@ -27,6 +29,12 @@ class RedisRequests:
 
     def abandon(self, key: str, *, owner: str) -> None:
         one_trip(self._redis, self.to_abandon(key, owner=owner))
+
+    def to_note(self, key: str) -> Command:
+        """Whose request it is, said before it is begun: no answer is kept that is not known so."""
+        name = self._keys.requests_of(owner_of_request(key))
+        kept = ms(ANSWER_KEPT)
+        return lambda p: p.eval(script("note_request"), 1, name, key, kept, MOST_REQUESTS)
 
     def to_begin(self, key: str, *, fingerprint: str, owner: str) -> Command:
         name = self._keys.request(key)
