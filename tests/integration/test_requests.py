@@ -15,8 +15,8 @@ from aws_lambda_powertools.event_handler import Response
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import connect
-from slotkeeper.adapters.redis.keys import Keys
-from slotkeeper.adapters.redis.requests import RedisRequests
+from slotkeeper.adapters.redis.keys import ANSWER_KEPT, ANSWER_KEPT_BRIEFLY, Keys, ms
+from slotkeeper.adapters.redis.requests import LONG_ANSWER, MOST_ANSWERS, RedisRequests
 from slotkeeper.contracts.shapes import Nothing
 from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
 from slotkeeper.domain.user import Caller, Role
@@ -75,7 +75,7 @@ def test_an_owner_that_begins_again_begins_afresh(memory: RequestMemory) -> None
 
 def test_what_was_answered_is_told_to_who_asks_the_same(memory: RequestMemory) -> None:
     memory.begin("k", fingerprint="f", owner="a")
-    memory.complete("k", owner="a", answer="told")
+    memory.complete("k", who="u", owner="a", answer="told")
 
     assert memory.begin("k", fingerprint="f", owner="b") == RequestState(answer="told")
     assert memory.begin("k", fingerprint="f", owner="a") == RequestState(answer="told")
@@ -99,7 +99,7 @@ def test_a_key_that_was_given_up_is_free(memory: RequestMemory) -> None:
 
 def test_only_its_owner_completes_or_gives_up(memory: RequestMemory) -> None:
     memory.begin("k", fingerprint="f", owner="a")
-    memory.complete("k", owner="b", answer="not theirs")
+    memory.complete("k", who="u", owner="b", answer="not theirs")
     memory.abandon("k", owner="b")
 
     assert memory.begin("k", fingerprint="f", owner="c").busy_for_ms is not None
@@ -108,7 +108,7 @@ def test_only_its_owner_completes_or_gives_up(memory: RequestMemory) -> None:
 def test_what_was_given_up_is_not_brought_back(memory: RequestMemory) -> None:
     memory.begin("k", fingerprint="f", owner="a")
     memory.abandon("k", owner="a")
-    memory.complete("k", owner="a", answer="too late")
+    memory.complete("k", who="u", owner="a", answer="too late")
 
     assert memory.begin("k", fingerprint="f", owner="b") == FRESH
 
@@ -121,7 +121,7 @@ def test_a_request_under_way_keeps_its_key_for_20_seconds_an_answered_one_for_a_
 ) -> None:
     valkey.begin("k", fingerprint="f", owner="a")
     under_way = redis.pttl(keys.request("k"))
-    valkey.complete("k", owner="a", answer="told")
+    valkey.complete("k", who="u", owner="a", answer="told")
     answered = redis.pttl(keys.request("k"))
 
     assert 19_000 < under_way <= 20_000
@@ -132,7 +132,7 @@ def test_a_replay_does_not_make_the_answer_live_longer(
     valkey: RedisRequests, redis: Redis, keys: Keys
 ) -> None:
     valkey.begin("k", fingerprint="f", owner="a")
-    valkey.complete("k", owner="a", answer="told")
+    valkey.complete("k", who="u", owner="a", answer="told")
     redis.pexpire(keys.request("k"), 5_000)
 
     valkey.begin("k", fingerprint="f", owner="b")
@@ -240,3 +240,52 @@ def test_a_crash_after_the_effect_is_made_good_once_the_lease_is_over(
     assert again.body == '{"found":1}'
     replay = once(a_call("fourth"), lambda: answer(HTTPStatus.OK, "{}"), valkey)
     assert (replay.body, replay.headers["Idempotent-Replayed"]) == ('{"found":1}', "true")
+
+
+# --- how much is kept -----------------------------------------------------------------------------
+
+
+def _answered(valkey: RedisRequests, key: str, who: str, answer: str = "told") -> None:
+    valkey.begin(key, fingerprint="f", owner="a")
+    valkey.complete(key, owner="a", who=who, answer=answer)
+
+
+def test_of_very_many_answers_the_rest_are_kept_for_minutes(
+    valkey: RedisRequests, redis: Redis, keys: Keys
+) -> None:
+    for number in range(MOST_ANSWERS):
+        _answered(valkey, f"k{number}", "alice")
+
+    _answered(valkey, "one more", "alice")
+    _answered(valkey, "another's", "bob")
+
+    lives = {k: redis.pttl(keys.request(k)) for k in ("k0", "k499", "one more", "another's")}
+    a_day, minutes = ms(ANSWER_KEPT), ms(ANSWER_KEPT_BRIEFLY)
+    assert minutes < lives["k0"] <= a_day
+    assert minutes < lives["k499"] <= a_day
+    assert minutes < lives["another's"] <= a_day
+    assert 0 < lives["one more"] <= minutes
+    assert valkey.begin("one more", fingerprint="f", owner="b").answer == "told"
+    assert 0 < redis.pttl(keys.answers("alice")) <= a_day
+
+
+def test_a_very_long_answer_is_kept_for_minutes(
+    valkey: RedisRequests, redis: Redis, keys: Keys
+) -> None:
+    _answered(valkey, "long", "carol", "x" * (LONG_ANSWER + 1))
+    _answered(valkey, "short", "carol", "x" * LONG_ANSWER)
+
+    assert 0 < redis.pttl(keys.request("long")) <= ms(ANSWER_KEPT_BRIEFLY)
+    assert redis.pttl(keys.request("short")) > ms(ANSWER_KEPT_BRIEFLY)
+    assert len(valkey.begin("long", fingerprint="f", owner="b").answer or "") > LONG_ANSWER
+
+
+def test_what_is_no_count_of_answers_is_begun_anew(
+    valkey: RedisRequests, redis: Redis, keys: Keys
+) -> None:
+    redis.set(keys.answers("alice"), "garbage")
+
+    _answered(valkey, "k", "alice")
+
+    assert redis.get(keys.answers("alice")) == "1"
+    assert valkey.begin("k", fingerprint="f", owner="b").answer == "told"

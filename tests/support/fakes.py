@@ -913,7 +913,7 @@ class FakeRequests(Fake):
                 return RequestState(busy_for_ms=20_000)
             return RequestState(answer=known.answer)
 
-    def complete(self, key: str, *, owner: str, answer: str) -> None:
+    def complete(self, key: str, *, owner: str, who: str, answer: str) -> None:
         with self._called("complete"):
             if key in self.known and self.known[key].owner == owner:
                 self.known[key].answer = answer

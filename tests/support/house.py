@@ -424,14 +424,16 @@ class House:
         return found
 
     def redis_keys(self) -> list[str]:
-        """Without the environment and cached pages; requests without what they are known by."""
+        """Without the environment, cached pages and counts of answers; requests without what they are
+        known by.
+        """
         prefix = f"{self.keys.environment}:"
         keys = [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*")]
         requests = "booking:attempt:"
         return sorted(
             requests if key.startswith(requests) else key
             for key in keys
-            if not key.startswith("cache:")
+            if not key.startswith(("cache:", "answers:"))
         )
 
     def bookings(self, **query: Any) -> list[dict[str, Any]]:

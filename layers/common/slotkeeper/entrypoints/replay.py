@@ -50,7 +50,9 @@ def once(
                 requests.abandon(key, owner=call.request_id)
     if is_success:
         with suppress(Unavailable):
-            requests.complete(key, owner=call.request_id, answer=_text_of(answer))
+            requests.complete(
+                key, owner=call.request_id, who=call.caller.user_id, answer=_text_of(answer)
+            )
     return answer
 
 

@@ -17,6 +17,9 @@ A function that dies in between keeps the slot from nobody for longer. More than
 REQUEST_LEASE = LOCK_CLAIM
 """A request under way keeps its idempotency key this long; a crashed one frees it by then."""
 ANSWER_KEPT = timedelta(hours=24)
+ANSWER_KEPT_BRIEFLY = timedelta(minutes=5)
+"""One that is very long, or one of very many of a user in `ANSWER_KEPT`: until its client, if the
+first answer was lost, has asked again. What honours a key finds its effect without it, too."""
 PAGES_KEPT = timedelta(seconds=60)
 """The longest that pages of one generation live; each says itself until when it is true."""
 PAGE_CLAIM = timedelta(seconds=2)
@@ -53,8 +56,13 @@ class Keys:
         return self._key("otp:attempts", user_id)
 
     def request(self, request_id: str) -> str:
-        """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered."""
+        """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered
+        (`ANSWER_KEPT_BRIEFLY` where there are too many)."""
         return self._key("booking:attempt", request_id)
+
+    def answers(self, user_id: str) -> str:
+        """how many answers were kept for the user; for `ANSWER_KEPT`."""
+        return self._key("answers:user", user_id)
 
     def places(self, user_id: str) -> str:
         """sorted set of `slotId:attemptId` of live attempts by end (ms); for the longest."""
