@@ -181,7 +181,7 @@ class NumberedPageQuery(Request):
 class PageQuery(NumberedPageQuery):
     """Which page of a list: a numbered one, or the one where `cursor` stands."""
 
-    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
+    cursor: Annotated[str | None, Field(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_CURSOR}}}$")] = None
 
     def after(self, wanted: object, key: type[datetime | str] = datetime) -> Position | None:
         """Where the page begins in the list that `wanted` filters and `key` orders.
