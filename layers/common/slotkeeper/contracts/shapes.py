@@ -169,6 +169,12 @@ class NumberedPageQuery(Request):
     page: Annotated[int, Field(ge=1, le=MAX_SKIP), BeforeValidator(whole_number)] = 1
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = DEFAULT_LIMIT
 
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        # Here, so that nothing has been done by the time it is refused.
+        assert self.skip >= 0
+        return self
+
     @property
     def skip(self) -> int:
         """Items before the page. Raises InvalidRequest: too many to be counted up to."""
