@@ -120,6 +120,30 @@ def test_filters_nobody_else_asks_for_do_not_fill_the_memory(house: House, reade
     assert 0 < house.redis.pttl(house.keys.slot_pages("dr-1")) <= 60_000
 
 
+def test_a_page_that_many_ask_for_is_kept_whoever_filled_the_memory_before(
+    house: House, reader: Reader
+) -> None:
+    for number in range(MOST_FIELDS + 20):
+        _read(reader, Made(), asked=f"filter {number}")
+    common = Made()
+
+    told = [_read(reader, common, asked="what everybody asks") for _ in range(5)]
+
+    assert told == ["page 1"] * 5
+    assert house.redis.hget(house.keys.slot_pages("dr-1"), "g")
+
+
+def test_filters_nobody_else_asks_for_hardly_ever_push_out_a_common_page(
+    house: House, reader: Reader
+) -> None:
+    common = Made()
+    for number in range(2 * MOST_FIELDS):
+        _read(reader, Made(), asked=f"filter {number}")
+        _read(reader, common, asked="what everybody asks")
+
+    assert common.count <= 20  # 2 expected: one of so many goes each time, whichever
+
+
 # --- what changes
 
 

@@ -15,9 +15,10 @@ from aws_lambda_powertools.event_handler import Response
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import connect
-from slotkeeper.adapters.redis.keys import Keys
-from slotkeeper.adapters.redis.requests import RedisRequests
+from slotkeeper.adapters.redis.keys import ANSWER_KEPT, ANSWER_KEPT_BRIEFLY, Keys, ms
+from slotkeeper.adapters.redis.requests import LONG_ANSWER, MOST_ANSWERS, RedisRequests
 from slotkeeper.contracts.shapes import Nothing
+from slotkeeper.domain.attempt import request_key
 from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.entrypoints.answers import answer
@@ -240,3 +241,39 @@ def test_a_crash_after_the_effect_is_made_good_once_the_lease_is_over(
     assert again.body == '{"found":1}'
     replay = once(a_call("fourth"), lambda: answer(HTTPStatus.OK, "{}"), valkey)
     assert (replay.body, replay.headers["Idempotent-Replayed"]) == ('{"found":1}', "true")
+
+
+# --- how much is kept -----------------------------------------------------------------------------
+
+
+def _answered(valkey: RedisRequests, who: str, key: str, answer: str = "told") -> str:
+    name = request_key(who, key)
+    valkey.begin(name, fingerprint="f", owner="a")
+    valkey.complete(name, owner="a", answer=answer)
+    return name
+
+
+def test_of_very_many_requests_the_answers_of_the_rest_are_kept_for_minutes(
+    valkey: RedisRequests, redis: Redis, keys: Keys
+) -> None:
+    first, *_, last = [_answered(valkey, "alice", f"k{n}") for n in range(MOST_ANSWERS)]
+
+    more = _answered(valkey, "alice", "one more")
+    other = _answered(valkey, "bob", "k0")
+
+    lives = {name: redis.pttl(keys.request(name)) for name in (first, last, more, other)}
+    a_day, minutes = ms(ANSWER_KEPT), ms(ANSWER_KEPT_BRIEFLY)
+    assert all(minutes < lives[name] <= a_day for name in (first, last, other))
+    assert 0 < lives[more] <= minutes
+    assert valkey.begin(more, fingerprint="f", owner="b").answer == "told"
+
+
+def test_a_very_long_answer_is_kept_for_minutes(
+    valkey: RedisRequests, redis: Redis, keys: Keys
+) -> None:
+    long = _answered(valkey, "carol", "long", "x" * (LONG_ANSWER + 1))
+    short = _answered(valkey, "carol", "short", "x" * LONG_ANSWER)
+
+    assert 0 < redis.pttl(keys.request(long)) <= ms(ANSWER_KEPT_BRIEFLY)
+    assert redis.pttl(keys.request(short)) > ms(ANSWER_KEPT_BRIEFLY)
+    assert len(valkey.begin(long, fingerprint="f", owner="b").answer or "") > LONG_ANSWER

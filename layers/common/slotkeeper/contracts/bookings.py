@@ -16,6 +16,7 @@ from slotkeeper.contracts.shapes import (
     Shape,
     StartsQuery,
 )
+from slotkeeper.contracts.texts import Words
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.user import Channel
@@ -52,7 +53,7 @@ class HoldSlotRequest(Request):
 class ChangeRequest(Request):
     """Why a booking is cancelled or rescheduled; kept with it, shown to nobody else."""
 
-    reason: Annotated[str | None, Field(max_length=500)] = None
+    reason: Words | None = None
 
 
 class CodeSentResponse(Shape):

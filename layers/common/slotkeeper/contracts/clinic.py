@@ -6,22 +6,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from slotkeeper.contracts.profile import TimeZone
 from slotkeeper.contracts.schedules import YEARS
 from slotkeeper.contracts.shapes import Id, Instant, InstantText, Request, Shape
+from slotkeeper.contracts.texts import Line
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.slot import Slot, SlotStatus
 from slotkeeper.domain.timetable import Period, TimeChange, TimeChanged
 
 MAX_PERIOD = timedelta(days=92)
-
-
-def _line(value: str) -> str:
-    if not value.isprintable() or value != value.strip():
-        raise ValueError("one line of text, without spaces around it")
-    return value
 
 
 def _planned(value: datetime) -> datetime:
@@ -34,7 +29,6 @@ def _undefaulted(schema: dict[str, Any]) -> None:
     schema.pop("default", None)
 
 
-Line = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_line)]
 Fee = Annotated[int, Field(ge=0, le=1_000_000_000)]
 """In minor units of the clinic's currency."""
 PlannedInstant = Annotated[InstantText, AfterValidator(_planned)]
@@ -53,6 +47,8 @@ class DoctorRequest(Request):
 
 class DoctorChangeRequest(Request):
     """What is to change of a doctor; only a fee can be null: there is none then."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
 
     name: Line = _LEFT_AS_IT_IS
     specialty: Line = _LEFT_AS_IT_IS

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import Field
-
 from slotkeeper.contracts.shapes import PageInfo, PageQuery, Shape
+from slotkeeper.contracts.texts import Line
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.ports.clinic import DoctorFilter
 from slotkeeper.ports.pages import KeptPage, Page, View
 
 
 class ListDoctorsQuery(PageQuery):
-    specialty: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    specialty: Line | None = None
 
     def wanted(self) -> DoctorFilter:
         return DoctorFilter(specialty=self.specialty)

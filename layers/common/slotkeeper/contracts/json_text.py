@@ -8,13 +8,16 @@ from typing import Any, NoReturn
 from slotkeeper.domain.errors import InvalidRequest
 
 MAX_DEPTH = 20
+LOST = "\ufffd"
+"""What a gateway puts in the place of bytes that are no UTF-8; nobody writes it."""
 
 
 def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
-        InvalidRequest: not JSON, NaN or Infinity, a key twice, a lone surrogate, nested too deep.
+        InvalidRequest: not JSON, NaN or Infinity, a key twice, a lone surrogate, a character
+            that was lost on the way, nested too deep.
     """
     try:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
@@ -42,6 +45,8 @@ def _check(value: Any, depth: int) -> None:
         case str():
             if any("\ud800" <= char <= "\udfff" for char in value):
                 raise InvalidRequest([], "The body holds a lone surrogate.")
+            if LOST in value:
+                raise InvalidRequest([], "The body is not UTF-8.")
         case dict():
             for key, item in value.items():
                 _check(key, depth)

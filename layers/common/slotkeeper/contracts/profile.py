@@ -6,7 +6,7 @@ import re
 from typing import Annotated
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from slotkeeper.contracts.bookings import ChannelName
 from slotkeeper.contracts.shapes import Request, Shape
@@ -46,8 +46,17 @@ Locale = Annotated[
 ]  # BCP 47
 TimeZone = Annotated[
     str,
-    Field(min_length=1, max_length=64, examples=["Europe/Berlin"]),
+    Field(min_length=1, max_length=64),
     AfterValidator(time_zone),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 64,
+            "format": "iana-time-zone",
+            "examples": ["Europe/Berlin"],
+        }
+    ),
 ]
 
 

@@ -30,6 +30,16 @@ MAX_CURSOR = 1024
 MAX_SKIP = 10_000
 """Items that pages may skip; a cursor reads on from anywhere at the same cost."""
 
+MAX_ERRORS = 20
+"""Fields that one refusal names: a body of nothing but mistakes is not answered with a longer one."""
+_NAME = re.compile(r"[\w$.\[\]-]{1,64}", re.ASCII)
+_NO_NAME = "?"
+_MESSAGES = {
+    # The library's own words quote the expression that the text did not match.
+    "string_pattern_mismatch": "not in the form that this field has",
+    "string_unicode": "not valid Unicode",
+}
+
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -85,15 +95,19 @@ def read(model: type[Read], value: Any) -> Read:
     try:
         return model.model_validate(value)
     except ValidationError as error:
+        told = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
         raise InvalidRequest(
-            [
-                (
-                    ".".join(str(part) for part in problem["loc"]),
-                    problem["msg"].removeprefix("Value error, "),
-                )
-                for problem in error.errors(include_url=False, include_input=False)
-            ]
+            [(shown(*wrong["loc"]), _MESSAGES.get(wrong["type"]) or _plain(wrong)) for wrong in told]
         ) from error
+
+
+def shown(*place: str | int) -> str:
+    """A field as an error names it; a name that a client made up is not repeated at any length."""
+    return ".".join(p if _NAME.fullmatch(p) else _NO_NAME for p in map(str, place))
+
+
+def _plain(wrong: Any) -> str:  # Any: pydantic's ErrorDetails
+    return str(wrong["msg"]).removeprefix("Value error, ")
 
 
 class IdPath(Request):
@@ -138,7 +152,10 @@ def _instant(value: Any) -> Any:
 
 
 CalendarDate = Annotated[
-    str, AfterValidator(_calendar_date), WithJsonSchema({"type": "string", "format": "date"})
+    str,
+    Field(max_length=10),
+    AfterValidator(_calendar_date),
+    WithJsonSchema({"type": "string", "format": "date"}),
 ]
 InstantText = Annotated[datetime, BeforeValidator(_instant)]
 
@@ -152,6 +169,12 @@ class NumberedPageQuery(Request):
     page: Annotated[int, Field(ge=1, le=MAX_SKIP), BeforeValidator(whole_number)] = 1
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = DEFAULT_LIMIT
 
+    @model_validator(mode="after")
+    def _within_reach(self) -> Self:
+        # Here, so that nothing has been done by the time it is refused.
+        assert self.skip >= 0
+        return self
+
     @property
     def skip(self) -> int:
         """Items before the page. Raises InvalidRequest: too many to be counted up to."""
@@ -164,7 +187,7 @@ class NumberedPageQuery(Request):
 class PageQuery(NumberedPageQuery):
     """Which page of a list: a numbered one, or the one where `cursor` stands."""
 
-    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
+    cursor: Annotated[str | None, Field(pattern=rf"^[A-Za-z0-9_-]{{1,{MAX_CURSOR}}}$")] = None
 
     def after(self, wanted: object, key: type[datetime | str] = datetime) -> Position | None:
         """Where the page begins in the list that `wanted` filters and `key` orders.

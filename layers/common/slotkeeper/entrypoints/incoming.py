@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slotkeeper.contracts.json_text import parse_json
-from slotkeeper.contracts.shapes import Nothing, Read, Request, read
+from slotkeeper.contracts.shapes import MAX_ERRORS, Nothing, Read, Request, read, shown
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.user import Caller, Role
@@ -58,6 +58,8 @@ class Incoming:
 
     def body(self, model: type[Read]) -> Read:
         """The JSON body. Raises InvalidRequest, PayloadTooLarge, UnsupportedMediaType."""
+        if len(self._event.get("body") or "") > MAX_BODY_BYTES * 2:
+            raise errors.PayloadTooLarge
         if model is Nothing:
             return model()
         # A PUT without a body would remove everything, which nobody means.
@@ -72,9 +74,9 @@ class Incoming:
     def query(self, model: type[Read]) -> Read:
         """The query's parameters, each at most once. Raises InvalidRequest."""
         given = self._event.get("multiValueQueryStringParameters") or {}
-        twice = [(name, "given more than once") for name, all_ in given.items() if len(all_) > 1]
+        twice = [name for name, all_ in given.items() if len(all_) > 1][:MAX_ERRORS]
         if twice:
-            raise InvalidRequest(twice)
+            raise InvalidRequest([(shown(name), "given more than once") for name in twice])
         return read(model, self._event.get("queryStringParameters") or {})
 
     def idempotency_key(self, operation: Operation) -> str | None:
@@ -122,11 +124,9 @@ class Incoming:
         event = self._event
         body = event.get("body") or ""
         media_types = self._header_values("content-type")
-        media_type = media_types[0].partition(";")[0].strip().lower() if media_types else ""
+        media_type = media_types[0].partition(";")[0].strip().lower() if len(media_types) == 1 else ""
         if media_type != "application/json" or self._header_values("content-encoding"):
             raise errors.UnsupportedMediaType
-        if len(body) > MAX_BODY_BYTES * 2:
-            raise errors.PayloadTooLarge
         try:
             raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else None
             text = body if raw is None else raw.decode()

@@ -46,7 +46,9 @@ class RequestMemory(Protocol):
         """What is known of the request; a fresh one is the owner's now, for a short lease."""
         ...
 
-    def complete(self, key: str, *, owner: str, answer: str) -> None: ...
+    def complete(self, key: str, *, owner: str, answer: str) -> None:
+        """Keep the answer; for less than 24 hours if it is one of very many of one user."""
+        ...
 
     def abandon(self, key: str, *, owner: str) -> None:
         """The request had no effect: forget its key."""

@@ -138,10 +138,12 @@ class RedisGate:
         else:
             keep = self._returned(ticket, admission)
         # The answer last: from then on the request sent again does no more than repeat it.
-        answered = self._requests.to_complete(
-            ticket.request_key, owner=ticket.request_id, answer=answer
+        self._requests.complete(
+            ticket.request_key,
+            owner=ticket.request_id,
+            answer=answer,
+            first=keep,
         )
-        one_trip(self._redis, *keep, answered)
 
     def forget(
         self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()

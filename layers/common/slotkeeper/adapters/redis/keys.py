@@ -19,6 +19,9 @@ REQUEST_LEASE = LOCK_CLAIM
 ANSWER_KEPT = timedelta(hours=24)
 MOST_REQUESTS = 1_000
 """Of a user's requests so many are known to be theirs: the newest."""
+ANSWER_KEPT_BRIEFLY = timedelta(minutes=5)
+"""One that is very long, or one of very many of a user in `ANSWER_KEPT`: until its client, if the
+first answer was lost, has asked again. What honours a key finds its effect without it, too."""
 PAGES_KEPT = timedelta(seconds=60)
 """The longest that pages of one generation live; each says itself until when it is true."""
 PAGE_CLAIM = timedelta(seconds=2)
@@ -55,7 +58,8 @@ class Keys:
         return self._key("otp:attempts", user_id)
 
     def request(self, request_id: str) -> str:
-        """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered."""
+        """hash fingerprint, owner, answer; `REQUEST_LEASE` under way, `ANSWER_KEPT` answered
+        (`ANSWER_KEPT_BRIEFLY` where there are too many)."""
         return self._key("booking:attempt", request_id)
 
     def requests_of(self, owner: str) -> str:

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, script
-from slotkeeper.adapters.redis.keys import ANSWER_KEPT, MOST_REQUESTS, REQUEST_LEASE, Keys, ms
+from slotkeeper.adapters.redis.keys import (
+    ANSWER_KEPT,
+    ANSWER_KEPT_BRIEFLY,
+    MOST_REQUESTS,
+    REQUEST_LEASE,
+    Keys,
+    ms,
+)
 from slotkeeper.domain.attempt import owner_of_request
 from slotkeeper.ports.requests import RequestState
+
+MOST_ANSWERS = 500
+"""Kept for a user in `ANSWER_KEPT`; a person comes nowhere near, so nobody fills Redis with them."""
+LONG_ANSWER = 32 * 1024
+"""Characters; longer than what any patient is answered."""
 
 
 class RedisRequests:
@@ -24,8 +38,21 @@ class RedisRequests:
         _, answer = one_trip(self._redis, self.to_note(key), begin)
         return state_of(answer)
 
-    def complete(self, key: str, *, owner: str, answer: str) -> None:
-        one_trip(self._redis, self.to_complete(key, owner=owner, answer=answer))
+    def complete(
+        self, key: str, *, owner: str, answer: str, first: Sequence[Command] = ()
+    ) -> None:
+        """As the port says; the commands of `first` go first, in the same trip."""
+        is_long = len(answer) > LONG_ANSWER
+        kept = ANSWER_KEPT_BRIEFLY if is_long else ANSWER_KEPT
+        *_, is_kept, count = one_trip(
+            self._redis,
+            *first,
+            self._to_complete(key, owner=owner, answer=answer, kept=kept),
+            self._to_count(key),
+        )
+        if is_kept and not is_long and count > MOST_ANSWERS:
+            brief = ms(ANSWER_KEPT_BRIEFLY)
+            one_trip(self._redis, lambda p: p.pexpire(self._keys.request(key), brief))
 
     def abandon(self, key: str, *, owner: str) -> None:
         one_trip(self._redis, self.to_abandon(key, owner=owner))
@@ -41,10 +68,13 @@ class RedisRequests:
         lease = ms(REQUEST_LEASE)
         return lambda p: p.eval(script("begin_request"), 1, name, fingerprint, owner, lease)
 
-    def to_complete(self, key: str, *, owner: str, answer: str) -> Command:
+    def _to_complete(self, key: str, *, owner: str, answer: str, kept: timedelta) -> Command:
         name = self._keys.request(key)
-        kept = ms(ANSWER_KEPT)
-        return lambda p: p.eval(script("complete_request"), 1, name, owner, answer, kept)
+        return lambda p: p.eval(script("complete_request"), 1, name, owner, answer, ms(kept))
+
+    def _to_count(self, key: str) -> Command:
+        name = self._keys.requests_of(owner_of_request(key))
+        return lambda p: p.zcard(name)
 
     def to_abandon(self, key: str, *, owner: str) -> Command:
         name = self._keys.request(key)

@@ -6,7 +6,14 @@ if redis.call('HGET', KEYS[1], 'g') ~= ARGV[2] then
 end
 redis.call('HDEL', KEYS[1], 'c' .. ARGV[1])
 if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then
-  return 0
+  -- One of the others goes, whichever: many that nobody asks for again keep no other out, and one
+  -- that many ask for is back at once.
+  for _, other in ipairs(redis.call('HRANDFIELD', KEYS[1], 2)) do
+    if other ~= 'g' then
+      redis.call('HDEL', KEYS[1], other)
+      break
+    end
+  end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1

@@ -18,7 +18,13 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if claim and (tonumber(claim) or 0) > now then
   return {'busy', generation}
 end
-if redis.call('HLEN', KEYS[1]) < tonumber(ARGV[6]) then
-  redis.call('HSET', KEYS[1], 'c' .. ARGV[1], now + ARGV[5])
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[6]) then -- as in keep_page.lua
+  for _, other in ipairs(redis.call('HRANDFIELD', KEYS[1], 2)) do
+    if other ~= 'g' then
+      redis.call('HDEL', KEYS[1], other)
+      break
+    end
+  end
 end
+redis.call('HSET', KEYS[1], 'c' .. ARGV[1], now + ARGV[5])
 return {'yours', generation}
