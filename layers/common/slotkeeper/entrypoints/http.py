@@ -19,7 +19,7 @@ from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import problem_answer, rate_limit_headers, refusal
 from slotkeeper.entrypoints.incoming import Incoming, authorizer_of
-from slotkeeper.entrypoints.observability import logger
+from slotkeeper.entrypoints.observability import logger, raised_at
 from slotkeeper.entrypoints.operation import JSON, Body, Call, Operation, Path, Query
 from slotkeeper.entrypoints.replay import once
 from slotkeeper.ports.requests import RequestMemory
@@ -140,7 +140,9 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
         # The one place that catches everything: a caller never sees what went wrong inside.
         if isinstance(error, errors.Corrupted):
             asides.note(asides.Aside(error.collection, error.id, error.why))
-        logger.exception("invocation.failed", errorType=type(error).__name__)
+        logger.error(
+            "invocation.failed", errorType=type(error).__name__, raisedAt=raised_at(error)
+        )
         return problem_answer(
             problem(
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import time
+import traceback
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -18,6 +20,8 @@ metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
 
 _MOST_LINES = 100
 """Documents told of one by one; more of them at once are a story of their own, and counted."""
+_MOST_FRAMES = 8
+"""Of a traceback, the innermost."""
 
 Handler = Callable[[dict[str, Any], Any], Any]  # Any: Lambda events and answers are free JSON
 
@@ -70,6 +74,17 @@ def _gateway_request_id(event: dict[str, Any]) -> str | None:
     """The gateway's id of the request, by which its access log knows it."""
     found = (event.get("requestContext") or {}).get("requestId")
     return None if found is None else str(found)
+
+
+def raised_at(error: BaseException) -> list[str]:
+    """Where it and what caused it were raised, the innermost last: types, files and lines only.
+
+    (Errors of drivers quote keys, addresses and arguments, and a traceback quotes the errors.)
+    """
+    told = [] if error.__cause__ is None else raised_at(error.__cause__)
+    frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
+    places = [f"{Path(at.filename).name}:{at.lineno} {at.name}" for at in frames]
+    return [*told, type(error).__name__, *places]
 
 
 def has_time(context: Any, reserve_seconds: float = 5.0) -> Callable[[], bool]:
