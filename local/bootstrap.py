@@ -1,7 +1,8 @@
 """Make the project's own environments, then run the rest in them. Standard library only.
 
 `python bootstrap.py ARG ...` makes sure of the environments under `.local/` (from the pinned
-requirement files, with hashes) and becomes `<dev environment>/bin/python ARG ...`.
+requirement files, with hashes) and becomes `<dev environment>/bin/python ARG ...`. With
+`--also scan` before ARG it makes sure of that environment too.
 Everything it says goes to stderr: stdout belongs to what it becomes.
 """
 
@@ -22,19 +23,28 @@ WANTED = ("3.13", "3.12", "3.11")
 """Newest first: the template's runtime is the first of these that is found."""
 ENVIRONMENTS = ("dev", "sam", "emulator")
 """Apart, because SAM CLI and the emulator pin versions of botocore that exclude each other."""
+ON_DEMAND = ("scan",)
+"""Half a gigabyte that nobody needs who only wants to see the system run."""
 
 
 def main() -> None:
     started = time.monotonic()
+    arguments = sys.argv[1:]
+    wanted = list(ENVIRONMENTS)
+    if arguments[:1] == ["--also"]:
+        if arguments[1:2] not in [[name] for name in ON_DEMAND]:
+            sys.exit(f"--also takes one of {', '.join(ON_DEMAND)}")
+        wanted += arguments[1:2]
+        arguments = arguments[2:]
     LOCAL.mkdir(exist_ok=True)
     with (LOCAL / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _set_up(started)
+        _set_up(started, wanted)
     python = LOCAL / "venvs" / "dev" / "bin" / "python"
-    os.execv(python, [str(python), *sys.argv[1:]])  # noqa: S606  # becomes the command
+    os.execv(python, [str(python), *arguments])  # noqa: S606  # becomes the command
 
 
-def _set_up(started: float) -> None:
+def _set_up(started: float, wanted: list[str]) -> None:
     # An environment in place pins the interpreter: looking for another takes longer than the check.
     chosen = LOCAL / "python"
     if not (chosen.exists() and _runs(Path(chosen.read_text()))):
@@ -42,7 +52,7 @@ def _set_up(started: float) -> None:
     python = Path(chosen.read_text())
     _make("tools", ROOT / "requirements" / "bootstrap.txt", python, started, uv=None)
     uv = LOCAL / "venvs" / "tools" / "bin" / "uv"
-    for name in ENVIRONMENTS:
+    for name in wanted:
         _make(name, ROOT / "requirements" / f"{name}.txt", python, started, uv=uv)
 
 

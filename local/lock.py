@@ -9,7 +9,9 @@ from local.config import ROOT, TOOLS
 from local.progress import say
 
 LAYERS = ("layers/common/requirements", "layers/auth/requirements")
-TOOL_ENVIRONMENTS = ("requirements/bootstrap", "requirements/sam", "requirements/emulator")
+TOOL_ENVIRONMENTS = tuple(
+    f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan")
+)
 OLDEST_PYTHON = "3.11"
 
 

@@ -98,7 +98,8 @@ class SlotMap:
     def _ask_around(self) -> None:
         ends_at = time.monotonic() + LEARN_SECONDS
         others = [*self._nodes, *self._seeds]
-        random.shuffle(others)  # so that one that hangs does not cost everybody its time
+        # So that one that hangs does not cost everybody its time.
+        random.shuffle(others)  # nosemgrep: predictable-random  # an order, no secret
         others.sort(key=self._silent.__contains__)
         for address in dict.fromkeys([*self._told, *others]):
             if time.monotonic() > ends_at:
