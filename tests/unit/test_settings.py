@@ -188,3 +188,48 @@ def test_a_refused_redis_url_is_not_repeated_with_its_password() -> None:
 def test_the_sentinels_have_a_master_of_some_name() -> None:
     with pytest.raises(ValidationError):
         from_environment({**LEAST, "REDIS_SENTINEL_MASTER": ""})
+
+
+# --- the identity provider ------------------------------------------------------------------------
+
+PLAIN = "http://identity.example.org/pool"
+TLS = "https://identity.example.org/pool"
+
+
+@pytest.mark.parametrize("environment", ["prod", "dev", "staging", "locality", "test"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"JWT_ISSUER": PLAIN},
+        {"JWT_ISSUER": TLS, "JWKS_URL": PLAIN},
+        {"JWT_ISSUER": "identity"},
+        {"JWT_ISSUER": "HTTPS://identity.example.org"},
+        {"JWT_ISSUER": TLS, "JWKS_URL": "file:///tmp/keys"},
+    ],
+)
+def test_keys_that_would_be_fetched_without_tls_refuse_to_start(
+    environment: str, given: dict[str, str]
+) -> None:
+    with pytest.raises(ValidationError):
+        from_environment({"ENVIRONMENT": environment, **given})
+
+
+@pytest.mark.parametrize(
+    ("environment", "given"),
+    [
+        ("prod", {"JWT_ISSUER": TLS}),
+        ("prod", {"JWT_ISSUER": TLS, "JWKS_URL": TLS + "/keys"}),
+        ("prod", {"JWT_ISSUER": "a name", "JWKS_URL": TLS + "/keys"}),
+        ("local", {"JWT_ISSUER": PLAIN}),
+        ("local-2", {"JWT_ISSUER": TLS, "JWKS_URL": PLAIN + "/keys"}),
+    ],
+)
+def test_keys_are_fetched_over_tls_or_on_one_machine(
+    environment: str, given: dict[str, str]
+) -> None:
+    assert from_environment({"ENVIRONMENT": environment, **given}).jwt_issuer
+
+
+def test_one_machine_fetches_no_file_either() -> None:
+    with pytest.raises(ValidationError):
+        from_environment({"ENVIRONMENT": "local", "JWT_ISSUER": "file:///tmp/pool"})

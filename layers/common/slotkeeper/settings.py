@@ -79,6 +79,20 @@ class Settings(BaseModel):
             redis_url.read(self.redis_url, self.redis_mode)
         return self
 
+    @model_validator(mode="after")
+    def _identity_is_told_over_tls(self) -> Settings:
+        # Where JWKS_URL is given, the issuer is a name and need not be fetched.
+        fetched = self.jwks_url or self.jwt_issuer
+        schemes = ("https://", "http://") if self.is_local else ("https://",)
+        if fetched and not fetched.startswith(schemes):
+            raise ValueError("the identity provider's keys must be fetched over https")
+        return self
+
+    @property
+    def is_local(self) -> bool:
+        """One machine, with servers of its own that speak no TLS."""
+        return self.environment.partition("-")[0] == "local"
+
     @property
     def takes_payment(self) -> bool:
         return self.payment_provider != "none"
