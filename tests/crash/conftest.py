@@ -19,14 +19,15 @@ from slotkeeper import bootstrap
 from slotkeeper.adapters.mongo.indexes import INDEXES, create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.entrypoints.observability import logger
-from tests.crash import identity
 from tests.crash.bank import Bank
 from tests.crash.cloud import Cloud
 from tests.crash.drivers import watched
 from tests.crash.life import in_turn
 from tests.crash.stage import Stage, cold_start
 from tests.crash.tally import TALLY
+from tests.support import identity_provider
 from tests.support.house import House
+from tests.support.identity_provider import IdentityProvider
 from tests.support.servers import Stores
 
 SETTINGS = {
@@ -37,8 +38,7 @@ SETTINGS = {
     "RELAY_FUNCTION_NAME": "relay",
     "EMAIL_FROM": "clinic@example.org",
     "OTP_RESEND_WAIT_SECONDS": "0",
-    "JWT_ISSUER": identity.ISSUER,
-    "JWT_AUDIENCE": identity.AUDIENCE,
+    "JWT_AUDIENCE": identity_provider.AUDIENCE,
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -64,8 +64,15 @@ def _without_journal(mongo: MongoClient[dict[str, Any]]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
+def identity() -> Iterator[IdentityProvider]:
+    """Who signs the tokens of the scenarios' people."""
+    with identity_provider.running() as provider:
+        yield provider
+
+
+@pytest.fixture(scope="package")
 def stage(
-    stores: Stores, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+    stores: Stores, mongo: MongoClient[dict[str, Any]], identity: IdentityProvider
 ) -> Iterator[Stage]:
     """One database and one Redis prefix for all scenarios, emptied before each run."""
     name = f"c{uuid.uuid4().hex[:12]}"
@@ -77,7 +84,7 @@ def stage(
         "ENVIRONMENT": name,
         "MONGO_URI": uri,
         "REDIS_URL": stores.redis_url,
-        "JWKS_URL": identity.publish(tmp_path_factory.mktemp("identity")),
+        "JWT_ISSUER": identity.issuer,
     }
     cloud = Cloud(
         secrets={
@@ -85,7 +92,8 @@ def stage(
             "payment": json.dumps({"apiKey": "sk_test_crash"}),
         }
     )
-    ports = [urlsplit(stores.mongo_uri).port or 0, urlsplit(stores.redis_url).port or 0]
+    asked = (stores.mongo_uri, stores.redis_url, identity.origin)
+    ports = [urlsplit(url).port or 0 for url in asked]
     level = logger.log_level
     with (
         pytest.MonkeyPatch.context() as patch,
@@ -112,6 +120,7 @@ def stage(
                 fast=fast,
                 ports=ports,
                 indexes=indexes,
+                identity=identity,
             )
             yield stage
             stage.empty()

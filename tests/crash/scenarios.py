@@ -15,7 +15,6 @@ from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.slot import SlotStatus
 from slotkeeper.domain.user import Caller, Role
 from tests.crash.asking import LET_GO, TRIES, request, scenarios_of
-from tests.crash.identity import bearer
 from tests.crash.matrix import Scenario
 from tests.crash.paid import PAID
 from tests.crash.stage import Stage
@@ -406,7 +405,7 @@ def free_slot(stage: Stage) -> Event:
 
 
 def authorize(stage: Stage) -> Event:
-    return authorizer_event(bearer(stage.patient()))
+    return authorizer_event(stage.identity.bearer(sub=stage.patient()))
 
 
 # --- what runs by itself

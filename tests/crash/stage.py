@@ -25,6 +25,7 @@ from tests.crash.life import Cut, Killed, Life, die, lived
 from tests.crash.passing import A_HOLD, A_MINUTE, end_transactions, open_transactions, pass_time
 from tests.support.aws_events import Context, Event, sqs_event
 from tests.support.house import House
+from tests.support.identity_provider import IdentityProvider
 
 CLIENTS = {"settings", "database", "redis", "aws"}
 """What bootstrap keeps from one invocation to the next here: as good as new, and slow to make."""
@@ -52,9 +53,10 @@ class Stage:
     fast: Database[dict[str, Any]]
     """The same database, for what need not be on a majority: setting up and looking."""
     ports: list[int]
-    """Those of the stores."""
+    """Those of the stores, and the identity provider's, which is only read from."""
     indexes: Mapping[str, set[str]]
     """Their names, by collection."""
+    identity: IdentityProvider
     names: dict[str, str] = field(default_factory=dict)
     """What an id, number or address is called in pictures."""
     problems: list[str] = field(default_factory=list)

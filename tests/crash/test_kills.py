@@ -65,7 +65,7 @@ class Victims:
 
     def _environment(self) -> Mapping[str, str]:
         """What functions have here at the moment."""
-        names = [*SETTINGS, "ENVIRONMENT", "MONGO_URI", "REDIS_URL", "JWKS_URL"]
+        names = [*SETTINGS, "ENVIRONMENT", "MONGO_URI", "REDIS_URL", "JWT_ISSUER"]
         names += [name for name in os.environ if name.startswith("PAYMENT_")]
         return {
             **{name: os.environ[name] for name in names},

@@ -15,11 +15,9 @@ from tests.support.servers import Stores
 
 
 @pytest.fixture(scope="module")
-def ground(
-    stores: Stores, mongo: MongoClient[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Ground]:
+def ground(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[Ground]:
     level = logger.log_level
     logger.setLevel(logging.ERROR)
-    with made(stores, mongo, tmp_path_factory.mktemp("identity")) as ground:
+    with made(stores, mongo) as ground:
         yield ground
     logger.setLevel(level)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +20,13 @@ from ops.check import check
 from slotkeeper import bootstrap
 from slotkeeper.adapters.mongo.indexes import create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
-from tests.crash import identity
 from tests.crash.cloud import Cloud, listening
 from tests.crash.stage import cold_start, failed_of
 from tests.fuzz.gateway import Gateway
+from tests.support import identity_provider
 from tests.support.aws_events import Context, sqs_event
 from tests.support.house import House
+from tests.support.identity_provider import IdentityProvider
 from tests.support.servers import Stores
 
 ROLES = ("patient", "staff", "admin", "anonymous")
@@ -37,8 +38,8 @@ SETTINGS = {
     "OTP_SECRET_ID": "otp-keys",
     "RELAY_FUNCTION_NAME": "relay",
     "EMAIL_FROM": "clinic@example.org",
-    "JWT_ISSUER": identity.ISSUER,
-    "JWT_AUDIENCE": identity.AUDIENCE,
+    "JWT_AUDIENCE": identity_provider.AUDIENCE,
+    "REQUIRE_TLS": "false",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -151,7 +152,7 @@ def _handler(function: str) -> Any:
 
 
 @contextmanager
-def made(stores: Stores, mongo: MongoClient[dict[str, Any]], folder: Path) -> Iterator[Ground]:
+def made(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[Ground]:
     """A ground of its own: settings for this process too, until the end of the block."""
     name = f"f{uuid.uuid4().hex[:12]}"
     create_indexes(mongo[name])
@@ -160,13 +161,14 @@ def made(stores: Stores, mongo: MongoClient[dict[str, Any]], folder: Path) -> It
         pytest.MonkeyPatch.context() as patch,
         connect_redis(stores.redis_url) as redis,
         listening(cloud) as port,
+        identity_provider.running() as provider,
     ):
         environment = {
             **SETTINGS,
             "ENVIRONMENT": name,
             "MONGO_URI": stores.database_uri(name),
             "REDIS_URL": stores.redis_url,
-            "JWKS_URL": identity.publish(folder),
+            "JWT_ISSUER": provider.issuer,
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         }
         for variable, value in environment.items():
@@ -181,7 +183,7 @@ def made(stores: Stores, mongo: MongoClient[dict[str, Any]], folder: Path) -> It
             cloud=cloud,
             gateway=Gateway(),
             environment={**os.environ, **environment},
-            people=_people(house),
+            people=_people(house, provider),
         )
         bootstrap.database().client.close()
         house.database.client.close()
@@ -191,7 +193,7 @@ def made(stores: Stores, mongo: MongoClient[dict[str, Any]], folder: Path) -> It
     mongo.drop_database(name)
 
 
-def _people(house: House) -> People:
+def _people(house: House, provider: IdentityProvider) -> People:
     doctor, other_doctor = house.doctor("clinic-1"), house.doctor("clinic-2")
     slots = [house.slot(doctor, starts_in=timedelta(days=2, minutes=30 * n)) for n in range(600)]
     ids = {
@@ -206,10 +208,10 @@ def _people(house: House) -> People:
     mine, free = slots[:5], slots[5:]
     bookings = [house.book(slot, ids["patient"]).id for slot in mine[:3]]
     attempts = [house.hold(slot, ids["patient"]) for slot in mine[3:]]
+    end = int(time.time()) + 6 * 3600
     tokens = {
-        "patient": identity.bearer(ids["patient"], seconds=6 * 3600),
-        "staff": identity.bearer(ids["staff"], "staff", seconds=6 * 3600),
-        "admin": identity.bearer(ids["admin"], "admin", seconds=6 * 3600),
+        role: provider.bearer(sub=user, exp=end, **{"cognito:groups": [role]})
+        for role, user in ids.items()
     }
     return People(
         ids=ids,

@@ -260,6 +260,47 @@ def test_authorizers_answer_is_not_cached() -> None:
     assert authorizer["Identity"]["ReauthorizeEvery"] == 0
 
 
+def test_an_authorizers_answer_that_is_ever_cached_is_cached_by_token_method_and_path() -> None:
+    """What it says is for one method and one request (ADR 0003): a TTL alone would be a hole."""
+    for authorizer in RESOURCES["Api"]["Properties"]["Auth"]["Authorizers"].values():
+        assert not cache_faults(authorizer["Identity"])
+
+
+def cache_faults(identity: Node) -> set[str]:
+    """What the cache's key lacks; without `ReauthorizeEvery` API Gateway keeps answers 300 s."""
+    if identity.get("ReauthorizeEvery", 300) == 0:
+        return set()
+    headers = {name.lower() for name in identity.get("Headers", [])}
+    lacks = {"authorization"} - headers
+    return lacks | ({"httpMethod", "path"} - set(identity.get("Context", [])))
+
+
+@pytest.mark.parametrize(
+    ("identity", "lacks"),
+    [
+        ({"ReauthorizeEvery": 0}, set()),
+        ({}, {"authorization", "httpMethod", "path"}),
+        ({"ReauthorizeEvery": 60, "Headers": ["Authorization"]}, {"httpMethod", "path"}),
+        (
+            {"Headers": ["Authorization"], "Context": ["resourcePath", "httpMethod"]},
+            {"path"},
+        ),
+        (
+            {
+                "ReauthorizeEvery": 300,
+                "Headers": ["Authorization"],
+                "Context": ["path", "httpMethod"],
+            },
+            set(),
+        ),
+    ],
+)
+def test_a_cache_key_that_lets_one_route_answer_for_another_is_a_fault(
+    identity: Node, lacks: set[str]
+) -> None:
+    assert cache_faults(identity) == lacks
+
+
 GATEWAY_RESPONSES: Node = RESOURCES["Api"]["Properties"]["GatewayResponses"]
 BY_CODE: dict[str, type[AppointmentError]] = {error.code: error for error in STATUS}
 

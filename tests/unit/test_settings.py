@@ -294,3 +294,45 @@ def test_the_driver_reads_tls_as_we_do(uri: str) -> None:
         is_tls = client._options.pool_options._ssl_context is not None
 
     assert is_tls == ("tls=true" in uri.lower())
+
+
+# --- the identity provider ------------------------------------------------------------------------
+
+PLAIN = "http://identity.example.org/pool"
+TLS = "https://identity.example.org/pool"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"JWT_ISSUER": PLAIN},
+        {"JWT_ISSUER": TLS, "JWKS_URL": PLAIN},
+        {"JWT_ISSUER": "identity"},
+        {"JWT_ISSUER": "HTTPS://identity.example.org"},
+        {"JWT_ISSUER": TLS, "JWKS_URL": "file:///tmp/keys"},
+    ],
+)
+def test_keys_that_would_be_fetched_without_tls_refuse_to_start(given: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        from_environment({**LEAST, **given})
+
+
+@pytest.mark.parametrize(
+    ("environment", "given"),
+    [
+        (LEAST, {"JWT_ISSUER": TLS}),
+        (LEAST, {"JWT_ISSUER": TLS, "JWKS_URL": TLS + "/keys"}),
+        (LEAST, {"JWT_ISSUER": "a name", "JWKS_URL": TLS + "/keys"}),
+        (IN_THE_CLEAR, {"JWT_ISSUER": PLAIN}),
+        (IN_THE_CLEAR, {"JWT_ISSUER": TLS, "JWKS_URL": PLAIN + "/keys"}),
+    ],
+)
+def test_keys_are_fetched_over_tls_or_where_it_need_not_be(
+    environment: dict[str, str], given: dict[str, str]
+) -> None:
+    assert from_environment({**environment, **given}).jwt_issuer
+
+
+def test_keys_are_not_fetched_from_a_file_even_in_the_clear() -> None:
+    with pytest.raises(ValidationError):
+        from_environment({**IN_THE_CLEAR, "JWT_ISSUER": "file:///tmp/pool"})

@@ -395,12 +395,17 @@ def post() -> Post:
 
 @cache
 def token_verifier() -> TokenVerifier:
-    from slotkeeper.adapters.tokens import JwksKeys, TokenVerifier
+    from slotkeeper.adapters.oidc.documents import Documents
+    from slotkeeper.adapters.oidc.keys import JwksKeys
+    from slotkeeper.adapters.oidc.provider import Provider
+    from slotkeeper.adapters.tokens import TokenVerifier
 
+    known = settings()
+    documents = Documents(may_be_plain=not known.require_tls)
     return TokenVerifier(
-        JwksKeys(settings().jwks_url),
-        issuer=settings().jwt_issuer,
-        audience=settings().jwt_audience,
+        JwksKeys(Provider(known.jwt_issuer, known.jwks_url, documents=documents)),
+        issuer=known.jwt_issuer,
+        audience=known.jwt_audience,
     )
 
 

@@ -82,15 +82,18 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _nothing_leaves_in_the_clear(self) -> Settings:
+        # Where JWKS_URL is given, the issuer is a name and need not be fetched.
+        keys = "jwks_url" if self.jwks_url else "jwt_issuer"
+        asked = {name: getattr(self, name) for name in (keys, "payment_api_base")}
+        for name, url in asked.items():
+            if url:
+                transport.require_http(name.upper(), url, may_be_plain=not self.require_tls)
         if not self.require_tls:
             return self
         if self.mongo_uri:
             transport.require_mongo_tls(self.mongo_uri)
         if self.redis_url:
             transport.require_redis_tls(self.redis_url, self.redis_mode)
-        for name in ("jwks_url", "payment_api_base"):
-            if url := getattr(self, name):
-                transport.require_https(name.upper(), url)
         return self
 
     @property

@@ -47,13 +47,13 @@ def require_mongo_tls(uri: str) -> None:
         raise ValueError("MONGO_URI is not encrypted: tls=true where REQUIRE_TLS is true")
 
 
-def require_https(name: str, url: str) -> None:
-    """Refuse a URL that is asked over HTTP in the clear.
+def require_http(name: str, url: str, *, may_be_plain: bool) -> None:
+    """Refuse a URL that is not HTTP's, or would be asked in the clear where that may not be.
 
     Raises:
         ValueError: naming the variable.
     """
-    if not url.lower().startswith("https://"):
+    if not url.startswith(("https://", "http://") if may_be_plain else "https://"):
         raise ValueError(f"{name} is not encrypted: https:// where REQUIRE_TLS is true")
 
 

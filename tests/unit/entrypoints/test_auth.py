@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,20 @@ from slotkeeper.entrypoints.auth import arrival_of, note_refusal, policy_for
 from slotkeeper.entrypoints.observability import metrics
 from slotkeeper.ports.requests import Allowance
 from slotkeeper.services.authorize import Arrival, Verdict
-from tests.support.aws_events import authorizer_event
+from tests.support.aws_events import METHOD_ARN, authorizer_event
 
 ALICE = Caller(user_id="alice", role=Role.PATIENT)
 WRITES = RateLimit(name="writes", requests=60)
+
+
+STAGE = METHOD_ARN.removesuffix("/POST/bookings")
+
+
+def resource_of(answer: Mapping[str, Any]) -> str:
+    """What the one statement of the policy allows."""
+    [statement] = answer["policyDocument"]["Statement"]
+    assert statement["Effect"] == "Allow"
+    return str(statement["Resource"])
 
 
 def allowance(*, is_allowed: bool = True, remaining: int = 59, reset: int = 1) -> Allowance:
@@ -99,6 +110,27 @@ def test_every_value_of_the_context_is_text_as_the_gateway_requires(verdict: Ver
     context = policy_for(authorizer_event(), verdict)["context"]
 
     assert all(isinstance(value, str) for value in context.values())
+
+
+@pytest.mark.parametrize("verdict", [Verdict(caller=ALICE), TOO_MANY, Verdict()])
+@pytest.mark.parametrize("method", ["POST/bookings", "GET/bookings/bk_1-A", "GET/", "PUT/me"])
+def test_policy_is_for_the_one_method_that_was_asked_about(verdict: Verdict, method: str) -> None:
+    event = {**authorizer_event(), "methodArn": f"{STAGE}/{method}"}
+
+    assert resource_of(policy_for(event, verdict)) == f"{STAGE}/{method}"
+
+
+@pytest.mark.parametrize(
+    "path", ["*", "*/cancel", "?", "${aws:username}", "a%2Fb", "x y", "ümlaut", "a\nb", "@", "{id}"]
+)
+def test_policy_gives_no_meaning_to_what_a_client_writes_in_the_path(path: str) -> None:
+    event = {**authorizer_event(), "methodArn": f"{STAGE}/PATCH/bookings/{path}"}
+
+    resource = resource_of(policy_for(event, Verdict(caller=ALICE)))
+
+    assert not set(resource) & set("*${}")
+    assert len(resource) == len(event["methodArn"])
+    assert resource.startswith(f"{STAGE}/PATCH/bookings/")
 
 
 # --- what it notes --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from slotkeeper import bootstrap
 
 # Nothing listens on port 9 (discard): a test that got past the entry would fail, not pass by luck.
 SETTINGS = {
-    "ENVIRONMENT": "unit",
+    "ENVIRONMENT": "local",
     "MONGO_URI": "mongodb://127.0.0.1:9/slotkeeper",
     "REDIS_URL": "redis://127.0.0.1:9",
     "REQUIRE_TLS": "false",
@@ -19,7 +19,7 @@ SETTINGS = {
     "RELAY_FUNCTION_NAME": "relay",
     "JWT_ISSUER": "https://identity.example.org/pool",
     "JWT_AUDIENCE": "slotkeeper-web",
-    "JWKS_URL": "file:///nowhere/jwks.json",
+    "JWKS_URL": "http://127.0.0.1:9/keys",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 

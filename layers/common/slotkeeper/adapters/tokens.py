@@ -6,75 +6,36 @@ layer because in the shared one it would slow every function's import of pymongo
 
 from __future__ import annotations
 
-import json
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import jwt
 
-from slotkeeper.domain.errors import Unauthenticated, Unavailable
+from slotkeeper.adapters.oidc.keys import ALGORITHMS, JwksKeys
+from slotkeeper.domain.errors import Unauthenticated
 from slotkeeper.domain.user import Caller, Role
 
-ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
-KEYS_KEPT_SECONDS = 300
-MIN_REFETCH_SECONDS = 30
-FETCH_SECONDS = 2.0
-MAX_JWKS_BYTES = 150_000
 MAX_TOKEN_CHARS = 8_192
-MAX_SUBJECT_CHARS = 128
+_JWS = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
+"""Three parts: an encrypted token has five."""
+_SUBJECT = re.compile(r"[\x21-\x7e]{1,128}")
 _REQUIRED = ["exp", "iat", "iss", "sub"]
-
-
-class JwksKeys:
-    """The provider's keys by `kid`, kept for minutes; a new `kid` fetches at most twice a minute.
-
-    Where the provider does not answer, the keys that are known go on serving.
-    """
-
-    def __init__(self, url: str):
-        self._url = url
-        self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
-
-    def key(self, kid: str) -> jwt.PyJWK | None:
-        age = time.monotonic() - self._fetched_at
-        if age > KEYS_KEPT_SECONDS or (kid not in self._keys and age > MIN_REFETCH_SECONDS):
-            self._fetch()
-        return self._keys.get(kid)
-
-    def _fetch(self) -> None:
-        try:
-            with urllib.request.urlopen(self._url, timeout=FETCH_SECONDS) as answer:  # noqa: S310  # the URL is a setting
-                document = json.loads(answer.read(MAX_JWKS_BYTES))
-            keys = dict(_usable(document["keys"]))
-            if not keys:
-                raise ValueError("no key we can check with")
-            self._keys = keys
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if not self._keys:
-                raise Unavailable from error
-        self._fetched_at = time.monotonic()
-
-
-def _usable(entries: Iterable[Any]) -> Iterator[tuple[str, jwt.PyJWK]]:
-    """The entries we can check with; one that we cannot read is as if it were not there."""
-    for entry in entries:
-        if not isinstance(entry, dict) or not isinstance(entry.get("kid"), str):
-            continue
-        if entry.get("alg") in ALGORITHMS and entry.get("use", "sig") == "sig":
-            with suppress(jwt.PyJWTError, ValueError, TypeError):
-                yield entry["kid"], jwt.PyJWK(entry, algorithm=entry["alg"])
+_INSTANTS = ("exp", "nbf", "iat")
+_FORBIDDEN = frozenset({"jku", "jwk", "x5u", "x5c", "crit", "b64", "cty", "enc", "zip"})
+"""Header parameters that would have us use the sender's key, or read the token another way."""
+_ACCESS = frozenset({"at+jwt", "application/at+jwt"})
+_TYPES = _ACCESS | {"jwt"}
+_ONLY_IN_ID_TOKENS = frozenset({"nonce", "at_hash", "c_hash"})
 
 
 class TokenVerifier:
     """Access tokens of one issuer for one client; algorithms and claims are fixed (RFC 8725)."""
 
     def __init__(self, keys: JwksKeys, *, issuer: str, audience: str):
+        if not issuer or not audience:
+            raise ValueError("an issuer and an audience are needed to tell whose tokens are ours")
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
@@ -87,38 +48,82 @@ class TokenVerifier:
             Unavailable: the provider's keys cannot be had.
         """
         scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_CHARS:
+        token = token.strip()
+        if scheme.lower() != "bearer" or len(token) > MAX_TOKEN_CHARS or not _JWS.fullmatch(token):
             raise Unauthenticated
         try:
-            claims = self._claims(token.strip())
-        except (jwt.PyJWTError, UnicodeError, RecursionError) as error:
+            claims = self._claims(token)
+        except (jwt.PyJWTError, RecursionError) as error:
             raise Unauthenticated from error
         return Caller(user_id=claims["sub"], role=_role(claims))
 
     def _claims(self, token: str) -> Mapping[str, Any]:
         header = jwt.get_unverified_header(token)
-        kid = header.get("kid")
-        key = self._keys.key(kid) if isinstance(kid, str) else None
-        if key is None or header.get("alg") not in ALGORITHMS or "crit" in header:
+        # Before a key is looked for: what cannot be valid fetches nothing.
+        if not _is_ours(header):
+            raise Unauthenticated
+        key = self._keys.key(header["kid"])
+        if key is None:
             raise Unauthenticated
         claims: dict[str, Any] = jwt.decode(
             token,
             key,
-            algorithms=list(ALGORITHMS),
+            algorithms=[key.algorithm_name],
             issuer=self._issuer,
             leeway=LEEWAY_SECONDS,
-            options={"require": _REQUIRED, "verify_aud": False},
+            options={
+                "require": _REQUIRED,
+                "verify_aud": False,
+                "enforce_minimum_key_length": True,
+            },
         )
-        # Cognito names the audience of an access token `client_id`; others use `aud` (RFC 9068).
-        audience = claims.get("client_id", claims.get("aud"))
-        is_for_us = audience == self._audience or (
-            isinstance(audience, list) and self._audience in audience
+        is_valid = (
+            _SUBJECT.fullmatch(claims["sub"])
+            and all(_is_instant(claims[name]) for name in _INSTANTS if name in claims)
+            and self._is_for_us(claims)
+            and _is_access_token(header, claims)
         )
-        subject: str = claims["sub"]
-        is_plain = subject.isascii() and subject.isprintable() and len(subject) <= MAX_SUBJECT_CHARS
-        if not is_for_us or not is_plain or claims.get("token_use", "access") != "access":
+        if not is_valid:
             raise Unauthenticated
         return claims
+
+    def _is_for_us(self, claims: Mapping[str, Any]) -> bool:
+        """Whether `aud` names us or, where there is none (Cognito), `client_id` does."""
+        audience = claims.get("aud", claims.get("client_id"))
+        return audience == self._audience or (
+            isinstance(audience, list) and self._audience in audience
+        )
+
+
+def _is_ours(header: Mapping[str, Any]) -> bool:
+    type_ = header.get("typ", "JWT")
+    return (
+        isinstance(header.get("kid"), str)
+        and header.get("alg") in ALGORITHMS.values()
+        and isinstance(type_, str)
+        and type_.lower() in _TYPES
+        and _FORBIDDEN.isdisjoint(header)
+    )
+
+
+def _is_instant(value: object) -> bool:
+    """A NumericDate (RFC 7519): neither text nor a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_access_token(header: Mapping[str, Any], claims: Mapping[str, Any]) -> bool:
+    """Whether something says that it is one, and nothing that it is an ID token.
+
+    Providers say it each in their way; an ID token says none of it (OpenID Connect Core, 2).
+    """
+    if claims.get("token_use", "access") != "access" or claims.get("typ", "Bearer") != "Bearer":
+        return False
+    says_so = (
+        "token_use" in claims
+        or header.get("typ", "").lower() in _ACCESS
+        or any(name in claims for name in ("client_id", "scope", "scp"))
+    )
+    return says_so and _ONLY_IN_ID_TOKENS.isdisjoint(claims)
 
 
 def _role(claims: Mapping[str, Any]) -> Role:

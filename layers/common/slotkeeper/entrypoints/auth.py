@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ from slotkeeper.domain.errors import RateLimited
 from slotkeeper.entrypoints.observability import count, logger
 from slotkeeper.ports.requests import Allowance
 from slotkeeper.services.authorize import Arrival, Verdict
+
+_SPECIAL = re.compile(r"[^A-Za-z0-9._:/-]")
 
 
 def arrival_of(event: Mapping[str, Any]) -> Arrival:
@@ -29,10 +32,9 @@ def policy_for(event: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
     """Let the request through to its function, with who sends it or why nobody does.
 
     The function refuses (`Incoming.caller`), because only there can every environment answer a
-    problem document (ADR 0003). The policy covers the stage: one for a single route would be wrong
-    for the next route wherever a gateway caches it.
+    problem document (ADR 0003). The policy is for the one method that was asked about: no gateway
+    that kept it could let another route through by it.
     """
-    api, stage = str(event["methodArn"]).split("/")[:2]
     caller = verdict.caller
     return {
         "principalId": caller.user_id if caller else "anonymous",
@@ -42,12 +44,21 @@ def policy_for(event: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Allow",
-                    "Resource": f"{api}/{stage}/*",
+                    "Resource": _method_of(str(event["methodArn"])),
                 }
             ],
         },
         "context": {**_context_of(verdict), **_allowance_of(verdict.allowance)},
     }
+
+
+def _method_of(arn: str) -> str:
+    """The method's ARN, as a policy names it.
+
+    A character that none of our ids has could mean something there (`*`, `${`), in a request that
+    the function refuses anyway: it is any one character.
+    """
+    return _SPECIAL.sub("?", arn)
 
 
 def note_refusal(arrival: Arrival, verdict: Verdict) -> None:

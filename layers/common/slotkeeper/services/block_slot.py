@@ -13,7 +13,7 @@ from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import SlotPages
 from slotkeeper.ports.people import UserStore
 from slotkeeper.ports.slots import SlotBlocks, SlotDecision
-from slotkeeper.services.own_clinic import ensure_manages
+from slotkeeper.services.access import ensure_manages
 from slotkeeper.services.record_facts import record_decisions
 
 

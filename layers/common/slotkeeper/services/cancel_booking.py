@@ -8,8 +8,8 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.clinic import DoctorStore
 from slotkeeper.ports.people import UserStore
+from slotkeeper.services.access import booking_for
 from slotkeeper.services.change_booking import BookingEnds, end_booking
-from slotkeeper.services.get_booking import get_booking
 
 
 def cancel_booking(
@@ -37,9 +37,7 @@ def cancel_booking(
         TooLate: it starts too soon.
         Unavailable: a server did not answer; repeating the request is safe.
     """
-    booking = get_booking(
-        booking_id=booking_id, caller=caller, ledger=ends.ledger, doctors=doctors, users=users
-    )
+    booking = booking_for(caller, booking_id, ledger=ends.ledger, doctors=doctors, users=users)
     if booking.status is BookingStatus.CANCELLED:
         if expected is not None and not expected & {booking.version, booking.version - 1}:
             raise PreconditionFailed

@@ -14,7 +14,7 @@ from slotkeeper.ports.clinic import DoctorStore, Timetables
 from slotkeeper.ports.pages import SlotPages
 from slotkeeper.ports.people import UserStore
 from slotkeeper.ports.slots import SlotStore
-from slotkeeper.services.own_clinic import ensure_manages
+from slotkeeper.services.access import ensure_manages
 
 _TRIES = 10
 _PART = timedelta(days=3)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from slotkeeper.domain.doctor import Doctor, doctor_id
-from slotkeeper.domain.errors import Forbidden, InvalidRequest
 from slotkeeper.domain.timetable import Asked
-from slotkeeper.domain.user import Caller, Role
+from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import DoctorFile
 from slotkeeper.ports.pages import DoctorPages
 from slotkeeper.ports.people import UserStore
-from slotkeeper.services.own_clinic import clinic_of_staff
+from slotkeeper.services.access import clinic_to_add_to
 
 
 def create_doctor(
@@ -32,7 +31,7 @@ def create_doctor(
         Forbidden: somebody else's clinic, or staff of none.
         Unavailable: MongoDB did not answer; repeating the request is safe.
     """
-    clinic = _clinic(clinic_id, caller, users)
+    clinic = clinic_to_add_to(caller, clinic_id, users)
     about = (clinic, name, specialty, time_zone, consultation_fee)
     doctor = Doctor(
         id=doctor_id(asked.request_key, *about),
@@ -47,14 +46,3 @@ def create_doctor(
     made = file.add(doctor, asked)
     pages.forget()
     return made
-
-
-def _clinic(wanted: str | None, caller: Caller, users: UserStore) -> str:
-    if caller.role is Role.ADMIN:
-        if wanted is None:
-            raise InvalidRequest([("clinicId", "which clinic's doctor is it?")])
-        return wanted
-    own = clinic_of_staff(caller, users)
-    if own is None or wanted not in {None, own}:
-        raise Forbidden
-    return own

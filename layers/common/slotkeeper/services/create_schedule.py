@@ -13,7 +13,7 @@ from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import DoctorStore, Timetables
 from slotkeeper.ports.pages import SlotPages
 from slotkeeper.ports.people import UserStore
-from slotkeeper.services.own_clinic import ensure_manages
+from slotkeeper.services.access import ensure_manages
 
 
 def create_schedule(

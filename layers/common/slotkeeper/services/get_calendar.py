@@ -7,7 +7,7 @@ from slotkeeper.domain.user import Caller
 from slotkeeper.ports.bookings import Calendars, Ledger
 from slotkeeper.ports.clinic import Catalogue, DoctorStore
 from slotkeeper.ports.people import UserStore
-from slotkeeper.services.get_booking import get_booking
+from slotkeeper.services.access import booking_for
 
 
 def get_calendar(
@@ -25,8 +25,6 @@ def get_calendar(
     Raises:
         NotFound: absent, or not the caller's to see.
     """
-    booking = get_booking(
-        booking_id=booking_id, caller=caller, ledger=ledger, doctors=doctors, users=users
-    )
+    booking = booking_for(caller, booking_id, ledger=ledger, doctors=doctors, users=users)
     doctor = catalogue.doctor(booking.doctor_id)
     return booking, calendars.file_of(booking, doctor_name=doctor.name if doctor else None)

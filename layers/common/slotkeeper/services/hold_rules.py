@@ -10,7 +10,6 @@ from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.errors import (
     BookingNotConfirmed,
     IdempotencyKeyReused,
-    NotFound,
     SlotHeld,
     SlotUnavailable,
     TooLate,
@@ -19,6 +18,7 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, Slot, seconds_until
 from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.slots import SlotDecision
+from slotkeeper.services.access import own_booking
 
 
 def ensure_may_hold(
@@ -59,8 +59,7 @@ def ensure_may_hold(
 def _ensure_replaceable(
     old: Booking | None, user_id: str, now: datetime, window: timedelta
 ) -> None:
-    if old is None or old.user_id != user_id:
-        raise NotFound
+    old = own_booking(old, user_id)
     if old.status is not BookingStatus.CONFIRMED:
         raise BookingNotConfirmed
     if old.start_time - now <= window:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.user import Caller
 from slotkeeper.ports.bookings import BookingFilter, BookingLists
@@ -11,7 +9,7 @@ from slotkeeper.ports.clinic import Catalogue
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import Page, Position
 from slotkeeper.ports.people import UserStore
-from slotkeeper.services.get_booking import sight_of
+from slotkeeper.services.access import bookings_for
 
 
 def list_bookings(
@@ -31,16 +29,11 @@ def list_bookings(
     Raises:
         Unavailable: MongoDB did not answer.
     """
-    sight = sight_of(caller, users)
-    if sight.user_id is not None:
-        wanted = replace(wanted, user_id=sight.user_id)
-    elif not sight.is_all:
-        doctor_ids = catalogue.ids_of(sight.clinic_id) if sight.clinic_id else ()
-        if not doctor_ids:
-            return Page(items=[], total=0, next=None)
-        wanted = replace(wanted, doctor_ids=tuple(doctor_ids))
+    shown = bookings_for(caller, wanted, catalogue=catalogue, users=users)
+    if shown is None:
+        return Page(items=[], total=0, next=None)
     found, total = together(
-        lambda: bookings.page(wanted, after=after, skip=skip, limit=limit + 1),
-        lambda: bookings.count(wanted),
+        lambda: bookings.page(shown, after=after, skip=skip, limit=limit + 1),
+        lambda: bookings.count(shown),
     )
     return Page.cut(found, limit, total, lambda b: Position(key=b.start_time, id=b.id))

@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.user import Caller, Role
+from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import Catalogue, DoctorFilter
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import DoctorPages, KeptPage, Page, Position, View
 from slotkeeper.ports.people import UserStore
+from slotkeeper.services.access import clinic_shown_to, ensure_of_clinic
 from slotkeeper.services.kept import kept
 
 
@@ -37,7 +38,7 @@ def list_doctors(
     Raises:
         Unavailable: MongoDB did not answer, and no such page was kept.
     """
-    clinic_id = _clinic_of(caller, users)
+    clinic_id = clinic_shown_to(caller, users)
     wanted = replace(wanted, clinic_id=clinic_id)
 
     def make() -> KeptPage:
@@ -69,19 +70,13 @@ def get_doctor(
         NotFound: absent, or another clinic's.
         Unavailable: MongoDB did not answer, and the doctor was not kept.
     """
-    clinic_id = _clinic_of(caller, users)
+    clinic_id = clinic_shown_to(caller, users)
 
     def make() -> KeptPage:
         doctor = catalogue.doctor(doctor_id)
-        if doctor is None or clinic_id not in {None, doctor.clinic_id}:
+        if doctor is None:
             raise NotFound
+        ensure_of_clinic(doctor, clinic_id)
         return to_page(doctor)
 
     return pages.read(repr((doctor_id, clinic_id)), make, view)
-
-
-def _clinic_of(caller: Caller, users: UserStore) -> str | None:
-    """The clinic whose doctors the caller is shown; None for all, "" for none."""
-    if caller.role is not Role.STAFF:
-        return None
-    return users.get(caller.user_id).clinic_id or ""

@@ -6,15 +6,15 @@ from collections.abc import Callable
 
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.user import Caller, Role
+from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import DoctorStore
 from slotkeeper.ports.common import Clock, Together
 from slotkeeper.ports.pages import KeptPage, Page, Position, SlotPages, View
 from slotkeeper.ports.people import UserStore
 from slotkeeper.ports.slots import SlotFilter, SlotStore
+from slotkeeper.services.access import ensure_is_shown
 from slotkeeper.services.free_page import free_page
 from slotkeeper.services.kept import kept
-from slotkeeper.services.own_clinic import ensure_manages
 
 
 def list_slots(
@@ -42,9 +42,7 @@ def list_slots(
         NotFound: no such doctor; of another clinic, for staff.
         Unavailable: MongoDB did not answer, and no such page was kept.
     """
-
-    if caller.role is Role.STAFF:
-        ensure_manages(caller, wanted.doctor_id, doctors=doctors, users=users)
+    ensure_is_shown(caller, wanted.doctor_id, doctors=doctors, users=users)
 
     def make() -> KeptPage:
         now = clock.now()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from slotkeeper.domain.attempt import Attempt, is_attempt_of
-from slotkeeper.domain.errors import HoldExpired, NotFound
+from slotkeeper.domain.attempt import Attempt
+from slotkeeper.domain.errors import HoldExpired
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.payments import SagaStore
 from slotkeeper.ports.slots import SlotStore
+from slotkeeper.services.access import ensure_own
 from slotkeeper.services.record_facts import record_end
 
 
@@ -28,8 +29,7 @@ def release_hold(
         HoldExpired: it holds nothing any more.
         Unavailable: a server did not answer; repeating the call is safe.
     """
-    if not is_attempt_of(attempt.id, attempt.user_id):
-        raise NotFound
+    ensure_own(attempt)
     found = slots.find_attempt(attempt.id)
     if found is None:
         raise HoldExpired

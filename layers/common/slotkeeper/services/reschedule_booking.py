@@ -8,8 +8,8 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import DoctorStore
 from slotkeeper.ports.people import UserStore
+from slotkeeper.services.access import booking_for
 from slotkeeper.services.change_booking import BookingEnds, end_booking
-from slotkeeper.services.get_booking import get_booking
 
 
 def reschedule_booking(
@@ -34,9 +34,7 @@ def reschedule_booking(
         TooLate: it does not start more than `policy.reschedule_window` from now.
         Unavailable: a server did not answer; repeating the request is safe.
     """
-    booking = get_booking(
-        booking_id=booking_id, caller=caller, ledger=ends.ledger, doctors=doctors, users=users
-    )
+    booking = booking_for(caller, booking_id, ledger=ends.ledger, doctors=doctors, users=users)
     if _is_ours(booking, request_key):
         return booking
     asked = BookingChange(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 
-from slotkeeper.domain.attempt import Attempt, CodeSent, is_attempt_of
+from slotkeeper.domain.attempt import Attempt, CodeSent
 from slotkeeper.domain.errors import (
     AppointmentError,
     HoldExpired,
@@ -20,6 +20,7 @@ from slotkeeper.ports.codes import CodeRecord, CodeStore
 from slotkeeper.ports.notifications import JobQueue
 from slotkeeper.ports.people import UserStore
 from slotkeeper.ports.slots import SlotDecision, SlotStore
+from slotkeeper.services.access import ensure_own
 from slotkeeper.services.code_quota import ensure_codes_left
 from slotkeeper.services.hold_slot import code_job, code_sent
 
@@ -48,8 +49,7 @@ def resend_otp(
         OtpLocked: no tries left that a code could use.
         Unavailable: the code could not be queued; the earlier one still works.
     """
-    if not is_attempt_of(attempt.id, attempt.user_id):
-        raise NotFound
+    ensure_own(attempt)
     before = codes.find(user_id=attempt.user_id, attempt_id=attempt.id)
     user, codes_today = users.get_for_code(attempt.user_id)
     try:

@@ -12,7 +12,7 @@ from slotkeeper.domain.user import Caller
 from slotkeeper.ports.clinic import Catalogue, DoctorFile, DoctorStore
 from slotkeeper.ports.pages import DoctorPages, SlotPages
 from slotkeeper.ports.people import UserStore
-from slotkeeper.services.own_clinic import ensure_manages
+from slotkeeper.services.access import ensure_manages
 
 _TRIES = 5
 

@@ -6,7 +6,7 @@ import hmac
 from contextlib import suppress
 from dataclasses import dataclass
 
-from slotkeeper.domain.attempt import Attempt, booking_id, is_attempt_of
+from slotkeeper.domain.attempt import Attempt, booking_id
 from slotkeeper.domain.booking import ENDS, Booking, booking_of
 from slotkeeper.domain.errors import (
     AppointmentError,
@@ -26,6 +26,7 @@ from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.notifications import RelayWaker
 from slotkeeper.ports.slots import BookedSlots, SlotDecision, SlotStore
+from slotkeeper.services.access import ensure_own
 from slotkeeper.services.pay_booking import bill_of, ensure_settled, pay_booking
 from slotkeeper.services.payment_saga import Till
 from slotkeeper.services.record_facts import record_end
@@ -75,8 +76,7 @@ def verify_otp(
         RequestInProgress: another call is at work on the payment.
         Unavailable: a server did not answer; repeating the call is safe.
     """
-    if not is_attempt_of(attempt.id, attempt.user_id):
-        raise NotFound
+    ensure_own(attempt)
     tried = codes.count_try(user_id=attempt.user_id, attempt_id=attempt.id)
     record = tried.record
     decision: SlotDecision | None

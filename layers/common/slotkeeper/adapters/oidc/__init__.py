@@ -1,0 +1,1 @@
+"""What an OpenID provider publishes: where its keys are, and the keys."""
