@@ -331,6 +331,10 @@ def user_quota_id(user_id: str) -> str:
     return f"user/{user_id}"
 
 
+def user_failures_id(user_id: str) -> str:
+    return f"failures/{user_id}"
+
+
 def user_document(user: User) -> Document:
     """The fields that are the user's own to set; None where there is none."""
     return {
