@@ -30,7 +30,7 @@ app = create_app()
     refuses=[
         *(errors.NotFound, errors.SlotHeld, errors.SlotUnavailable, errors.SlotInPast),
         *(errors.TooManyHolds, errors.RequestInProgress, errors.IdempotencyKeyReused),
-        *(errors.BookingNotConfirmed, errors.TooLate),
+        *(errors.BookingNotConfirmed, errors.TooLate, errors.OtpLocked),
     ],
     idempotency="required",
 )

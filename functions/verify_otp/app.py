@@ -43,6 +43,7 @@ def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
         code=call.body.code,
         codes=bootstrap.codes(),
         maker=bootstrap.code_maker(),
+        failures=bootstrap.failures(),
         gate=bootstrap.gate(),
         slots=bootstrap.slots(),
         booked=bootstrap.booked_slots(),

@@ -49,7 +49,7 @@ from slotkeeper.domain.slot import (
 from slotkeeper.domain.user import Caller, Channel, Role, User
 from slotkeeper.ports.bookings import BookingFilter
 from slotkeeper.ports.clinic import DoctorFilter
-from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry
+from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry, KeyGone
 from slotkeeper.ports.holds import Admission, HoldTicket
 from slotkeeper.ports.notifications import CodeJob, Turn
 from slotkeeper.ports.pages import KeptPage, LastView, Position, View
@@ -125,7 +125,6 @@ def a_ticket(
         fingerprint=fingerprint,
         request_id=request,
         seed=seed,
-        key_id="k1",
     )
 
 
@@ -318,7 +317,7 @@ class FakeSlots(Fake):
                 hold
                 and hold.tries < self.policy.max_tries
                 and hold.sends < self.policy.max_sends
-                and hold.sent_at + self.policy.resend_wait <= now
+                and hold.sent_at + self.policy.wait_after(hold.sends) <= now
                 and self.sent_by.get(slot_id) != request_key
             ):
                 hold = replace(
@@ -843,16 +842,23 @@ class FakeCodes(Fake):
         self.lifetimes_ms: dict[tuple[str, str], int] = {}
         self.tries: dict[tuple[str, str], int] = {}
         self.failures: dict[str, int] = {}
+        self.guesses: dict[tuple[str, str], list[list[str]]] = {}
 
-    def count_try(self, *, user_id: str, attempt_id: str) -> CodeTry:
+    def count_try(self, *, user_id: str, attempt_id: str, marks: Sequence[str]) -> CodeTry:
         with self._called("count_try"):
             key = (user_id, attempt_id)
             record = self.records.get(key)
+            guesses = self.guesses.setdefault(key, [])
+            is_known = any(mark in known for mark in marks for known in guesses)
+            may_compare = is_known or len(guesses) < POLICY.max_tries
             if record is not None:
                 self.tries[key] = self.tries.get(key, 0) + 1
+                if may_compare and not is_known:
+                    guesses.append(list(marks))
             return CodeTry(
                 record=record,
                 number=self.tries[key] if record else 0,
+                may_compare=may_compare,
                 record_lapses_in=240,
                 failures=self.failures.get(user_id, 0),
                 failures_lapse_in=1800,
@@ -866,10 +872,42 @@ class FakeCodes(Fake):
         with self._called("find"):
             return self.records.get((user_id, attempt_id))
 
-    def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
+    def settle_key(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        send_number: int,
+        key_id: str,
+        instead_of: str | None = None,
+    ) -> CodeRecord | None:
+        with self._called("settle_key"):
+            key = (user_id, attempt_id)
+            record = self.records.get(key)
+            is_newest = record is not None and record.send_number == send_number
+            if record and is_newest and record.key_id in {None, instead_of}:
+                self.records[key] = record = replace(record, key_id=key_id)
+            return record
+
+    def put(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        tries: int,
+    ) -> None:
         with self._called("put"):
-            self.records[user_id, attempt_id] = record
+            self.records[user_id, attempt_id] = self._with_key(user_id, attempt_id, record)
             self.lifetimes_ms[user_id, attempt_id] = lifetime_ms
+            guesses = self.guesses.setdefault((user_id, attempt_id), [])
+            guesses += [[] for _ in range(tries - len(guesses))]
+
+    def _with_key(self, user_id: str, attempt_id: str, record: CodeRecord) -> CodeRecord:
+        known = self.records.get((user_id, attempt_id))
+        is_same = known is not None and known.seed == record.seed
+        return replace(record, key_id=known.key_id if known and is_same else None)
 
     def put_back(
         self,
@@ -883,8 +921,20 @@ class FakeCodes(Fake):
         with self._called("put_back"):
             current = self.records.get((user_id, attempt_id))
             if current is not None and current.send_number == instead_of:
-                self.records[user_id, attempt_id] = record
+                self.records[user_id, attempt_id] = self._with_key(user_id, attempt_id, record)
                 self.lifetimes_ms[user_id, attempt_id] = lifetime_ms
+
+
+class FakeFailures(Fake):
+    """`Failures`: how many each user's are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[str, int] = {}
+
+    def count(self, *, user_id: str) -> None:
+        with self._called("count"):
+            self.of[user_id] = self.of.get(user_id, 0) + 1
 
 
 @dataclass
@@ -959,7 +1009,7 @@ class FakeGate(Fake):
             took_code = code_key not in self.codes.records
             if took_code:
                 self.codes.records[code_key] = CodeRecord(
-                    slot_id=ticket.slot_id, seed=ticket.seed, key_id=ticket.key_id, send_number=1
+                    slot_id=ticket.slot_id, seed=ticket.seed, send_number=1
                 )
             return Admission(
                 answer=answer,
@@ -996,9 +1046,17 @@ class FakeGate(Fake):
                 self._return(ticket, admission)
 
     def forget(
-        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+        self,
+        *,
+        attempt_id: str,
+        slot_id: str,
+        user_id: str,
+        changed: Sequence[str] = (),
+        proved: bool = False,
     ) -> None:
         with self._called("forget"):
+            if proved:
+                self.codes.failures.pop(user_id, None)
             if self.locks.get(slot_id) == attempt_id:
                 del self.locks[slot_id]
             self.codes.records.pop((user_id, attempt_id), None)
@@ -1018,10 +1076,25 @@ class FakeGate(Fake):
 
 
 class FakeCodeMaker(Fake):
-    """`CodeMaker`: another seed or send number, another code."""
+    """`CodeMaker`: another seed, key or send number, another code. Keys in `gone` are not there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.in_use = "k1"
+        self.gone: set[str] = set()
+
+    def key_in_use(self) -> str:
+        with self._called("key_in_use"):
+            return self.in_use
+
+    def marks(self, attempt_id: str, guess: str) -> list[str]:
+        with self._called("marks"):
+            return [f"{attempt_id} {guess}"]
 
     def code(self, record: CodeRecord) -> str:
         with self._called("code"):
+            if record.key_id is None or record.key_id in self.gone:
+                raise KeyGone
             made_of = f"{record.seed} {record.key_id} {record.send_number}"
             return f"{zlib.crc32(made_of.encode()) % 1_000_000:06d}"
 

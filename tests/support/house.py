@@ -25,6 +25,7 @@ from slotkeeper.adapters.mongo.documents import (
     phone_quota_id,
     slot_document,
 )
+from slotkeeper.adapters.mongo.failures import MongoFailures
 from slotkeeper.adapters.mongo.ledger import MongoLedger
 from slotkeeper.adapters.mongo.outbox import MongoOutbox
 from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
@@ -43,12 +44,13 @@ from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.key_ring import OtpKey
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Caller, Channel
-from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.ports.codes import CodeRecord, KeyGone
 from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, SlotPages, View
@@ -114,6 +116,23 @@ class NoPages:
         self.forgotten += doctor_ids
 
 
+class OneKey:
+    """`Keys` of which there is one, without Secrets Manager."""
+
+    _KEY = OtpKey(id="k1", key="secret of k1", since=datetime(2020, 1, 1, tzinfo=UTC))
+
+    def in_use(self) -> OtpKey:
+        return self._KEY
+
+    def recent(self) -> list[OtpKey]:
+        return [self._KEY]
+
+    def find(self, key_id: str) -> OtpKey:
+        if key_id != self._KEY.id:
+            raise KeyGone
+        return self._KEY
+
+
 def _stores(database: Database[dict[str, Any]], policy: BookingPolicy) -> dict[str, Any]:
     return {
         "database": database,
@@ -124,6 +143,7 @@ def _stores(database: Database[dict[str, Any]], policy: BookingPolicy) -> dict[s
         "users": MongoUsers(database),
         "doctors": MongoDoctors(database),
         "deliveries": MongoDeliveries(database),
+        "failures": MongoFailures(database, policy),
     }
 
 
@@ -140,6 +160,7 @@ class House:
     users: MongoUsers
     doctors: MongoDoctors
     deliveries: MongoDeliveries
+    failures: MongoFailures
     gate: RedisGate
     codes: RedisCodes
     maker: HotpCodes
@@ -171,7 +192,7 @@ class House:
             policy=policy,
             gate=RedisGate(redis, keys, policy),
             codes=RedisCodes(redis, keys, policy),
-            maker=HotpCodes(lambda key_id: f"secret of {key_id}".encode()),
+            maker=HotpCodes(OneKey()),
         )
 
     def with_policy(self, **changes: Any) -> House:
@@ -182,6 +203,7 @@ class House:
             policy=policy,
             slots=MongoSlots(self.database, policy),
             booked_slots=MongoBookedSlots(self.database, policy),
+            failures=MongoFailures(self.database, policy),
             gate=RedisGate(self.redis, self.keys, policy),
             codes=RedisCodes(self.redis, self.keys, policy),
         )
@@ -271,7 +293,6 @@ class House:
             fingerprint=f"{slot_id}/{body}",
             request_id=uuid.uuid4().hex,
             seed=base64.b32encode(secrets.token_bytes(20)).decode(),
-            key_id="k1",
         )
 
     def answer(
@@ -302,10 +323,20 @@ class House:
         return Attempt(id=attempt, user_id=user_id, request_id=uuid.uuid4().hex)
 
     def code(self, attempt: str, user_id: str) -> str:
-        """The code the sender would send now."""
-        record = self.codes.find(user_id=user_id, attempt_id=attempt)
+        """The code the sender would send now, its key settled as the sender would."""
+        record = self.settled(attempt, user_id)
         assert record is not None
         return self.maker.code(record)
+
+    def settled(self, attempt: str, user_id: str) -> CodeRecord | None:
+        """What the newest code is made of, if there is one."""
+        known = self.codes.find(user_id=user_id, attempt_id=attempt)
+        return known and self.codes.settle_key(
+            user_id=user_id,
+            attempt_id=attempt,
+            send_number=known.send_number,
+            key_id=self.maker.key_in_use(),
+        )
 
     def wrong_code(self, attempt: str, user_id: str) -> str:
         return f"{(int(self.code(attempt, user_id)) + 1) % 1_000_000:06}"
@@ -318,6 +349,7 @@ class House:
             code=code or self.code(attempt, user_id),
             codes=self.codes,
             maker=self.maker,
+            failures=self.failures,
             gate=self.gate,
             slots=self.slots,
             booked=self.booked_slots,
@@ -371,7 +403,7 @@ class House:
         return resend_otp(
             attempt=self.attempt(attempt, user_id),
             request_key=key or uuid.uuid4().hex,
-            fresh=CodeRecord(slot_id="", seed=seed, key_id="k1", send_number=0),
+            fresh=CodeRecord(slot_id="", seed=seed, send_number=0),
             codes=self.codes,
             slots=self.slots,
             users=self.users,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.aws.jobs import SqsJobs
     from slotkeeper.adapters.aws.notifier import AwsNotifier
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
+    from slotkeeper.adapters.aws.rotation import SecretVersions
     from slotkeeper.adapters.calendar_file import IcalendarFiles
     from slotkeeper.adapters.code_maker import HotpCodes
     from slotkeeper.adapters.mongo.blocks import MongoSlotBlocks
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
     from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
     from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
+    from slotkeeper.adapters.mongo.failures import MongoFailures
     from slotkeeper.adapters.mongo.ledger import MongoLedger
     from slotkeeper.adapters.mongo.outbox import MongoOutbox
     from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
@@ -177,11 +179,12 @@ def paid_slots() -> MongoPaidSlots:
 
 @cache
 def payment_provider() -> StripePayments:
-    from slotkeeper.adapters.aws.secrets import KeyRing
+    from slotkeeper.adapters.aws.secrets import KeptSecret, read_api_key
     from slotkeeper.adapters.payment.stripe import StripePayments
 
-    keys = KeyRing(aws("secretsmanager"), settings().payment_secret_id)
-    return StripePayments(lambda: keys.key("apiKey").decode(), settings().payment_api_base)
+    secret_id = settings().payment_secret_id
+    secret = KeptSecret(aws("secretsmanager"), secret_id, read_api_key, clock())
+    return StripePayments(secret.value, settings().payment_api_base)
 
 
 @cache
@@ -347,11 +350,28 @@ def codes() -> RedisCodes:
 
 
 @cache
-def code_maker() -> HotpCodes:
-    from slotkeeper.adapters.aws.secrets import KeyRing
-    from slotkeeper.adapters.code_maker import HotpCodes
+def failures() -> MongoFailures:
+    from slotkeeper.adapters.mongo.failures import MongoFailures
 
-    return HotpCodes(KeyRing(aws("secretsmanager"), settings().otp_secret_id).key)
+    return MongoFailures(database(), policy())
+
+
+@cache
+def code_maker() -> HotpCodes:
+    from slotkeeper.adapters.aws.secrets import KeptSecret
+    from slotkeeper.adapters.code_maker import HotpCodes
+    from slotkeeper.adapters.otp_keys import OtpKeys
+    from slotkeeper.contracts.otp_secret import read_ring
+
+    ring = KeptSecret(aws("secretsmanager"), settings().otp_secret_id, read_ring, clock())
+    return HotpCodes(OtpKeys(ring, clock()))
+
+
+@cache
+def otp_secret() -> SecretVersions:
+    from slotkeeper.adapters.aws.rotation import SecretVersions
+
+    return SecretVersions(aws("secretsmanager"), settings().otp_secret_id)
 
 
 @cache
@@ -446,13 +466,17 @@ def hold_ticket(
         fingerprint=fingerprint,
         request_id=request_id,
         seed=_seed(),
-        key_id=settings().otp_key_id,
     )
 
 
 def fresh_code() -> CodeRecord:
-    """A record for an attempt whose own was lost: new seed, current key."""
-    return CodeRecord(slot_id="", seed=_seed(), key_id=settings().otp_key_id, send_number=0)
+    """A record for an attempt whose own was lost: a new seed."""
+    return CodeRecord(slot_id="", seed=_seed(), send_number=0)
+
+
+def new_otp_key() -> str:
+    """A key for one-time codes: 256 random bits."""
+    return secrets.token_urlsafe(32)
 
 
 def _seed() -> str:

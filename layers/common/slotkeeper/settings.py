@@ -44,6 +44,7 @@ class Settings(BaseModel):
     otp_max_resends: Count = 3
     otp_max_failures: Count = 20
     otp_failure_window_seconds: Seconds = 3_600
+    otp_max_failures_in_a_row: Annotated[int, Field(ge=1, le=100)] = 100
     otp_daily_per_user: Annotated[Count, AtLeastOne] = 30
     otp_daily_per_phone: Annotated[Count, AtLeastOne] = 30
     max_live_holds: Annotated[Count, AtLeastOne] = 3
@@ -55,7 +56,6 @@ class Settings(BaseModel):
     list_cache_seconds: Annotated[int, Field(ge=0, le=60)] = 30
     last_viewed_seconds: Seconds = 60
 
-    otp_key_id: str = "k1"
     otp_secret_id: str = ""
     notification_queue_url: str = ""
     relay_function_name: str = ""
@@ -120,6 +120,7 @@ class Settings(BaseModel):
             forbid_overlaps=self.forbid_overlaps,
             max_failures_per_user=self.otp_max_failures,
             failure_window=timedelta(seconds=self.otp_failure_window_seconds),
+            max_failures_in_a_row=self.otp_max_failures_in_a_row,
             max_codes_per_user=self.otp_daily_per_user,
             max_codes_per_phone=self.otp_daily_per_phone,
         )

@@ -5,18 +5,45 @@ import hashlib
 import hmac
 import secrets
 import struct
+from datetime import UTC, datetime
 
 import pytest
 
 from slotkeeper.adapters.code_maker import HotpCodes
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.domain.key_ring import OtpKey
+from slotkeeper.ports.codes import CodeRecord, KeyGone
 
 KEYS = {"k1": b"first key of the ring", "k2": b"second key of the ring"}
-MAKER = HotpCodes(KEYS.__getitem__)
 
 
-def record(*, seed: str = "JBSWY3DPEHPK3PXP", key_id: str = "k1", send: int = 1) -> CodeRecord:
+class Keys:
+    """Those keys by id (or `made`, whatever the id); the last is in use."""
+
+    def __init__(self, *, is_down: bool = False, made: bool = False) -> None:
+        self.is_down, self.made = is_down, made
+
+    def in_use(self) -> OtpKey:
+        return self.find("k2")
+
+    def recent(self) -> list[OtpKey]:
+        return [self.find("k2"), self.find("k1")]
+
+    def find(self, key_id: str) -> OtpKey:
+        if self.is_down:
+            raise Unavailable
+        if not self.made and key_id not in KEYS:
+            raise KeyGone
+        key = key_id if self.made else KEYS[key_id].decode()
+        return OtpKey(id=key_id, key=key, since=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+MAKER = HotpCodes(Keys())
+
+
+def record(
+    *, seed: str = "JBSWY3DPEHPK3PXP", key_id: str | None = "k1", send: int = 1
+) -> CodeRecord:
     return CodeRecord(slot_id="doc_1", seed=seed, key_id=key_id, send_number=send)
 
 
@@ -75,7 +102,7 @@ def test_codes_of_other_seeds_are_hardly_ever_the_same() -> None:
 
 
 def test_codes_of_other_keys_are_hardly_ever_the_same() -> None:
-    maker = HotpCodes(lambda key_id: key_id.encode())
+    maker = HotpCodes(Keys(made=True))
 
     codes = {maker.code(record(key_id=f"k{number}")) for number in range(1_000)}
 
@@ -99,11 +126,46 @@ def test_every_digit_is_as_likely_as_another() -> None:
 
 
 def test_key_that_cannot_be_had_is_unavailable() -> None:
-    def out_of_reach(key_id: str) -> bytes:
-        raise Unavailable
-
     with pytest.raises(Unavailable):
-        HotpCodes(out_of_reach).code(record())
+        HotpCodes(Keys(is_down=True)).code(record())
+
+
+@pytest.mark.parametrize("key_id", [None, "k9", ""])
+def test_record_without_a_key_that_there_is_has_no_code(key_id: str | None) -> None:
+    with pytest.raises(KeyGone):
+        MAKER.code(record(key_id=key_id))
+
+
+def test_new_codes_are_made_with_the_key_in_use() -> None:
+    assert MAKER.key_in_use() == "k2"
+
+
+# --- what a guess is known again by ---------------------------------------------------------------
+
+
+def test_guess_has_a_mark_by_each_recent_key_and_the_same_each_time() -> None:
+    marks = MAKER.marks("at_1", "123456")
+
+    assert len(set(marks)) == 2
+    assert MAKER.marks("at_1", "123456") == marks
+
+
+def test_no_two_guesses_and_no_two_attempts_share_a_mark() -> None:
+    found = [
+        mark
+        for attempt in ("at_1", "at_2")
+        for guess in range(500)
+        for mark in MAKER.marks(attempt, f"{guess:06d}")
+    ]
+
+    assert len(set(found)) == len(found) == 2_000
+
+
+def test_mark_can_be_made_by_nobody_without_the_key() -> None:
+    """Six digits are a million: whoever could make marks would find the guess of each."""
+    other = HotpCodes(Keys(made=True))
+
+    assert not set(other.marks("at_1", "123456")) & set(MAKER.marks("at_1", "123456"))
 
 
 def test_record_does_not_show_its_seed() -> None:

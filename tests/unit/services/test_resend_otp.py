@@ -38,7 +38,7 @@ from tests.support.fakes import (
     a_user,
 )
 
-FRESH = CodeRecord(slot_id="", seed="FRESHSEED", key_id="k2", send_number=0)
+FRESH = CodeRecord(slot_id="", seed="FRESHSEED", send_number=0)
 
 
 class World:
@@ -104,12 +104,12 @@ def test_patient_is_told_where_the_new_code_goes_and_how_long_it_works() -> None
         channel=Channel.SMS,
         destination="+1*****00",
         expires_at=NOW + POLICY.hold,  # not past the hold
-        resend_at=NOW + 2 * POLICY.resend_wait,
+        resend_at=NOW + POLICY.resend_wait + POLICY.wait_after(2),
     )
     assert world.codes.lifetimes_ms[ALICE, ATTEMPT] == 270_000
 
 
-def test_seed_lost_with_redis_is_replaced_by_a_fresh_one_under_the_current_key() -> None:
+def test_seed_lost_with_redis_is_replaced_by_a_fresh_one() -> None:
     world = World()
     world.codes.records.clear()
 
@@ -131,11 +131,49 @@ def test_resend_too_soon_is_refused_until_the_wait_is_over() -> None:
     assert world.record == a_record()
 
 
+def test_each_new_code_is_waited_for_twice_as_long_and_the_answer_tells_how_long() -> None:
+    world = World()
+    waited = []
+
+    for _ in range(2):
+        sent = world.resend()
+        waited.append(sent.resend_at - world.clock.now())
+        world.clock.advance(waited[-1] - timedelta(seconds=1))
+        with pytest.raises(RateLimited) as refused:
+            world.resend()
+        assert refused.value.retry_after_seconds == 1
+        world.clock.advance(timedelta(seconds=1))
+
+    assert waited == [2 * POLICY.resend_wait, 4 * POLICY.resend_wait]
+
+
+@pytest.mark.parametrize(
+    ("today", "wait"),
+    [
+        (CodesToday(failures_in_a_row=100), 86_400),
+        (CodesToday(failures_of_late=20, of_late_ends_in=77), 77),
+    ],
+)
+def test_no_code_goes_to_whom_too_many_were_wrong_whatever_redis_knows(
+    today: CodesToday, wait: int
+) -> None:
+    world = World()
+    world.codes.records.clear()
+    world.users.codes_today = today
+
+    with pytest.raises(OtpLocked) as refused:
+        world.resend()
+
+    assert refused.value.retry_after_seconds == wait
+    assert world.jobs.codes == []
+    assert world.hold.sends == 1
+
+
 def test_resends_are_capped() -> None:
     world = World()
-    for _ in range(POLICY.max_resends):
+    for sent in range(2, POLICY.max_sends + 1):
+        world.clock.advance(POLICY.wait_after(sent - 1) if sent > 2 else timedelta(0))
         world.resend()
-        world.clock.advance(POLICY.resend_wait)
 
     with pytest.raises(RateLimited):
         world.resend()

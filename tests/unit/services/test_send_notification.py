@@ -124,7 +124,8 @@ def test_superseded_code_is_not_sent(newest: int) -> None:
     was_sent = world.send_code()
 
     assert not was_sent
-    assert world.deliveries.calls + world.maker.calls == []
+    assert world.deliveries.calls == []
+    assert "code" not in world.maker.calls
 
 
 def test_code_that_is_over_is_not_sent() -> None:
@@ -244,7 +245,7 @@ def test_providers_id_is_kept_with_the_delivery() -> None:
     assert list(world.deliveries.sent.values()) == ["message-1"]
 
 
-@pytest.mark.parametrize("call", ["find", "get", "claim", "code"])
+@pytest.mark.parametrize("call", ["settle_key", "get", "claim", "code", "key_in_use"])
 def test_server_down_before_sending_is_tried_again_and_leaves_no_claim(call: str) -> None:
     world = World()
     for fake in (world.codes, world.users, world.deliveries, world.maker):
@@ -255,6 +256,69 @@ def test_server_down_before_sending_is_tried_again_and_leaves_no_claim(call: str
 
     assert world.notifier.sent == []
     assert world.deliveries.under_way == set()
+
+
+# --- the key of a code ----------------------------------------------------------------------------
+
+
+def test_first_sender_settles_the_key_that_is_in_use() -> None:
+    world = World()
+    world.codes.records[ALICE, ATTEMPT] = replace(a_record(), key_id=None)
+    world.maker.in_use = "k7"
+
+    world.send_code()
+
+    [sent] = world.notifier.sent
+    assert world.codes.records[ALICE, ATTEMPT].key_id == "k7"
+    assert world.maker.code(replace(a_record(), key_id="k7")) in sent.text
+
+
+def test_code_delivered_again_after_a_rotation_is_the_same() -> None:
+    """Its first sender died between the provider and noting that it was sent."""
+    world = World()
+    world.codes.records[ALICE, ATTEMPT] = replace(a_record(), key_id=None)
+    world.send_code()
+    world.deliveries.sent.clear()
+    world.maker.in_use = "k2"
+
+    world.send_code()
+
+    first, again = world.notifier.sent
+    assert again.text == first.text
+
+
+def test_resent_code_keeps_the_key_of_its_seed() -> None:
+    world = World()
+    world.send_code()
+    world.maker.in_use = "k2"
+    resent = replace(a_record(send_number=2), key_id=None)
+    world.codes.put(user_id=ALICE, attempt_id=ATTEMPT, record=resent, lifetime_ms=1, tries=0)
+
+    world.send_code(replace(JOB, send_number=2))
+
+    assert world.codes.records[ALICE, ATTEMPT].key_id == "k1"
+
+
+def test_code_whose_key_was_taken_away_is_made_with_another() -> None:
+    world = World()
+    world.maker.gone, world.maker.in_use = {"k1"}, "k2"
+
+    world.send_code()
+
+    [sent] = world.notifier.sent
+    assert world.codes.records[ALICE, ATTEMPT].key_id == "k2"
+    assert world.maker.code(replace(a_record(), key_id="k2")) in sent.text
+
+
+def test_sender_that_cannot_have_keys_settles_none() -> None:
+    world = World()
+    world.codes.records[ALICE, ATTEMPT] = replace(a_record(), key_id=None)
+    world.maker.down = {"key_in_use"}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    assert world.codes.records[ALICE, ATTEMPT].key_id is None
 
 
 # --- events ---------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from tests.support.fakes import (
     FakeClock,
     FakeCodeMaker,
     FakeCodes,
+    FakeFailures,
     FakeGate,
     FakeLedger,
     FakeRelay,
@@ -51,6 +52,7 @@ class World:
         self.ledger = FakeLedger()
         self.relay = FakeRelay()
         self.maker = FakeCodeMaker()
+        self.failures = FakeFailures()
         self.code = FakeCodeMaker().code(a_record())
 
     def verify(
@@ -66,6 +68,7 @@ class World:
             code=code or self.code,
             codes=self.codes,
             maker=self.maker,
+            failures=self.failures,
             gate=self.gate,
             slots=self.slots,
             booked=FakeBookedSlots(self.slots, self.ledger),
@@ -283,6 +286,90 @@ def test_right_code_after_the_last_try_is_locked_out_until_the_hold_is_over() ->
     assert world.ledger.bookings == {}
 
 
+def test_no_more_guesses_are_compared_than_there_are_tries_whatever_mongodb_has_counted() -> None:
+    """As when a hundred are on their way at once, and none has been counted in MongoDB yet."""
+    world = World()
+    world.slots.down = {"count_try"}
+
+    for guess in range(100):
+        with pytest.raises((Unavailable, OtpLocked)):
+            world.verify(f"guess-{guess}")
+
+    assert world.maker.calls.count("code") == POLICY.max_tries
+    assert world.tries_in_slot == 0
+
+
+def test_guess_that_is_not_compared_counts_as_a_wrong_one() -> None:
+    world = World()
+    world.codes.guesses[ALICE, ATTEMPT] = [[str(guess)] for guess in range(POLICY.max_tries)]
+
+    with pytest.raises(OtpInvalid):
+        world.verify()
+
+    assert "code" not in world.maker.calls
+    assert world.tries_in_slot == 1
+
+
+def test_right_code_sent_again_and_again_is_one_guess() -> None:
+    world = World()
+    world.slots.down = {"confirm"}
+    for _ in range(POLICY.max_tries + 1):
+        with pytest.raises(Unavailable):
+            world.verify()
+    world.slots.down = set()
+
+    assert world.verify().is_new
+
+
+def test_wrong_code_is_counted_where_losing_redis_gives_none_back() -> None:
+    world = World()
+
+    world.fail(3)
+
+    assert world.failures.of == {ALICE: 3}
+
+
+def test_right_code_ends_the_row_of_wrong_ones() -> None:
+    world = World()
+    world.fail(3)
+
+    world.verify()
+
+    assert world.codes.failures == {}
+
+
+@pytest.mark.parametrize("key", [None, "gone"])
+def test_code_without_a_key_is_one_that_nobody_was_sent(key: str | None) -> None:
+    world = World()
+    world.codes.records[ALICE, ATTEMPT] = replace(a_record(), key_id=key)
+    world.maker.gone = {"gone"}
+
+    with pytest.raises(OtpInvalid) as refused:
+        world.verify()
+
+    assert refused.value.attempts_remaining == 4
+    assert world.tries_in_slot == 1
+
+
+def test_nothing_is_compared_or_counted_as_wrong_while_keys_cannot_be_had() -> None:
+    world = World()
+    world.maker.down = {"marks", "code"}
+
+    with pytest.raises(Unavailable):
+        world.verify()
+
+    assert world.tries_in_slot == 0
+    assert world.failures.of == {}
+
+
+def test_booking_is_found_while_keys_cannot_be_had() -> None:
+    world = World()
+    first = world.verify()
+    world.maker.down = {"marks", "code"}
+
+    assert world.verify(request="request-3") == Confirmation(first.booking, is_new=False)
+
+
 def test_call_past_the_last_is_locked_out_before_any_comparison() -> None:
     world = World()
     world.codes.tries[ALICE, ATTEMPT] = POLICY.max_calls
@@ -291,7 +378,7 @@ def test_call_past_the_last_is_locked_out_before_any_comparison() -> None:
         world.verify()
 
     assert refused.value.retry_after_seconds == 240
-    assert world.maker.calls == []
+    assert "code" not in world.maker.calls
     assert world.slots.calls == []
 
 
@@ -336,7 +423,7 @@ def test_failures_across_attempts_lock_the_patient_out_before_any_comparison() -
         world.verify()
 
     assert refused.value.retry_after_seconds == 1800
-    assert world.maker.calls == []
+    assert "code" not in world.maker.calls
     assert world.slots.calls == []
 
 

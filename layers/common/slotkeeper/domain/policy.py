@@ -19,6 +19,8 @@ class BookingPolicy:
     max_live_holds: int = 3
     max_failures_per_user: int = 20
     failure_window: timedelta = timedelta(hours=1)
+    max_failures_in_a_row: int = 100
+    """Wrong codes of a user, with none right between them, after which only an operator helps."""
     max_codes_per_user: int = 30
     """Codes a user is sent in a day (UTC), whatever becomes of them."""
     max_codes_per_phone: int = 30
@@ -29,6 +31,10 @@ class BookingPolicy:
     """Its patient cancels a booking more than this before it starts; staff whenever."""
     forbid_overlaps: bool = True
     """Whether a patient may not hold a slot at the time of another of theirs, held or booked."""
+
+    def wait_after(self, sends: int) -> timedelta:
+        """How long after so many codes the next may be asked for: each time twice as long."""
+        return self.resend_wait * 2 ** (sends - 1)
 
     @property
     def max_sends(self) -> int:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+
+from slotkeeper.domain.errors import Unavailable
+
+
+class KeyGone(Unavailable):
+    """The record names no key that there is: no code is known to fit it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeRecord:
-    """What a code is made of, never the code."""
+    """What a code is made of, never the code.
+
+    The sender says by which key, when it sends the seed's first code (`CodeStore.settle_key`);
+    before that, `key_id` is None and there is no code that anybody could know.
+    """
 
     slot_id: str
     seed: str = field(repr=False)
-    key_id: str
+    key_id: str | None = None
     send_number: int
 
 
@@ -20,19 +31,24 @@ class CodeRecord:
 class CodeTry:
     """A try, counted: its `number` for this attempt, the user's `failures` across attempts.
 
-    `..._in` are seconds until Redis forgets the record and the failures.
+    `may_compare` unless as many other guesses were tried as may be. `..._in` are seconds until
+    Redis forgets the record and the failures.
     """
 
     record: CodeRecord | None
     number: int
+    may_compare: bool
     record_lapses_in: int
     failures: int
     failures_lapse_in: int
 
 
 class CodeStore(Protocol):
-    def count_try(self, *, user_id: str, attempt_id: str) -> CodeTry:
-        """Count a try before anything is compared; one trip."""
+    def count_try(self, *, user_id: str, attempt_id: str, marks: Sequence[str]) -> CodeTry:
+        """Count a try before anything is compared; one trip.
+
+        A guess of which a mark is known was tried before, and is the same guess.
+        """
         ...
 
     def count_failure(self, *, user_id: str) -> None:
@@ -41,8 +57,34 @@ class CodeStore(Protocol):
 
     def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None: ...
 
-    def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
-        """Make `record` the attempt's only code, unless a newer one is; tries are kept."""
+    def settle_key(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        send_number: int,
+        key_id: str,
+        instead_of: str | None = None,
+    ) -> CodeRecord | None:
+        """The record, by now with a key if `send_number` is its newest: the one that stands.
+
+        Where it has none (or `instead_of`, which is gone), it is `key_id` from now on.
+        """
+        ...
+
+    def put(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        tries: int,
+    ) -> None:
+        """Make `record` the attempt's only code, unless a newer one is.
+
+        Tries are kept; where they were lost they are `tries`. A seed keeps the key it has.
+        """
         ...
 
     def put_back(
@@ -59,8 +101,21 @@ class CodeStore(Protocol):
 
 
 class CodeMaker(Protocol):
+    def key_in_use(self) -> str:
+        """The id of the key that new codes are made with. Raises Unavailable."""
+        ...
+
     def code(self, record: CodeRecord) -> str:
-        """The code for that seed, key and send number: always the same six digits."""
+        """The code for that seed, key and send number: always the same six digits.
+
+        Raises:
+            KeyGone: no such key, or none yet.
+            Unavailable: keys cannot be had now.
+        """
+        ...
+
+    def marks(self, attempt_id: str, guess: str) -> Sequence[str]:
+        """What a guess is known again by, and nothing else of it. Raises Unavailable."""
         ...
 
 
@@ -82,4 +137,12 @@ class CodeQuota(Protocol):
 
     def give_back(self, taken: CodeTaken) -> None:
         """It was not sent."""
+        ...
+
+
+class Failures(Protocol):
+    """A user's wrong codes, where losing Redis gives none of them back."""
+
+    def count(self, *, user_id: str) -> None:
+        """Another wrong code; a confirmation ends the row (`Ledger.record`)."""
         ...

@@ -20,7 +20,6 @@ class HoldTicket:
     fingerprint: str
     request_id: str
     seed: str = field(repr=False)
-    key_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +68,17 @@ class HoldGate(Protocol):
         ...
 
     def forget(
-        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+        self,
+        *,
+        attempt_id: str,
+        slot_id: str,
+        user_id: str,
+        changed: Sequence[str] = (),
+        proved: bool = False,
     ) -> None:
         """The attempt is over: own lock, seed and place are given back; one trip.
+
+        With `proved`, a code fitted: the user's wrong ones are forgotten.
 
         Pages of its slot's doctor are forgotten, and of those of the slots that changed with it.
         """

@@ -10,11 +10,17 @@ from slotkeeper.domain.user import Caller, User
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodesToday:
-    """How many codes a user and a phone were sent since midnight UTC, and when that day ends."""
+    """How many codes a user and a phone were sent since midnight UTC, and when that day ends.
+
+    And how many wrong ones the user sent: with none right between them, and of late.
+    """
 
     of_user: int = 0
     of_phone: int = 0
     day_ends_in: int = 86_400
+    failures_in_a_row: int = 0
+    failures_of_late: int = 0
+    of_late_ends_in: int = 0
 
 
 class UserStore(Protocol):

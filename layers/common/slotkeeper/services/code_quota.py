@@ -9,15 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from slotkeeper.domain.errors import RateLimited, Unavailable
+from slotkeeper.domain.errors import OtpLocked, RateLimited, Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.codes import CodeQuota
 from slotkeeper.ports.people import CodesToday
 
+_A_DAY = 86_400
+"""When to look again for whom only an operator helps."""
+
 
 def ensure_codes_left(codes_today: CodesToday, channel: Channel, policy: BookingPolicy) -> None:
-    """Raises RateLimited until the day ends, where no code can be sent by this channel."""
+    """Nothing, where a code can be sent by this channel.
+
+    Raises:
+        OtpLocked: too many wrong codes, in all of the user's attempts.
+        RateLimited: until the day ends.
+    """
+    if codes_today.failures_in_a_row >= policy.max_failures_in_a_row:
+        raise OtpLocked("Too many wrong codes. Ask the clinic.", retry_after_seconds=_A_DAY)
+    if codes_today.failures_of_late >= policy.max_failures_per_user:
+        raise OtpLocked(retry_after_seconds=codes_today.of_late_ends_in)
     no_more_for_phone = codes_today.of_phone >= policy.max_codes_per_phone
     if codes_today.of_user >= policy.max_codes_per_user or (
         channel is Channel.SMS and no_more_for_phone

@@ -60,7 +60,7 @@ def hold_slot(
         SlotHeld, SlotUnavailable, SlotInPast, NotFound, TooManyHolds: the slot is not to be had.
         NotFound, BookingNotConfirmed, TooLate: nor can the other booking give way.
         InvalidRequest: the patient has no address on the channel.
-        RateLimited: no more codes for them today.
+        OtpLocked, RateLimited: no more codes for them now, or today.
         Unavailable: a server did not answer; the hold is undone.
     """
     placing = _Placing()
@@ -169,7 +169,7 @@ def code_sent(hold: Hold, user: User, policy: BookingPolicy) -> CodeSent:
         channel=channel,
         destination=masked(channel, user.address(channel) or ""),
         expires_at=hold.code_expires_at,
-        resend_at=min(hold.sent_at + policy.resend_wait, hold.expires_at),
+        resend_at=min(hold.sent_at + policy.wait_after(hold.sends), hold.expires_at),
     )
 
 

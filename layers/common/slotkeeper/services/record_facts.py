@@ -59,7 +59,12 @@ def _give_back(ended: Sequence[DomainEvent], gate: HoldGate) -> None:
     # Without Redis it lapses by itself; the first failure is enough to know.
     with suppress(Unavailable):
         for fact in ended:
-            gate.forget(attempt_id=fact.attempt_id, slot_id=fact.slot_id, user_id=fact.user_id)
+            gate.forget(
+                attempt_id=fact.attempt_id,
+                slot_id=fact.slot_id,
+                user_id=fact.user_id,
+                proved=fact.type == CONFIRM.event,
+            )
 
 
 def _is_recorded_alone(one: tuple[Slot, DomainEvent], ledger: Ledger) -> bool:
@@ -113,6 +118,7 @@ def record_end(
                 slot_id=ended.slot_id,
                 user_id=ended.user_id,
                 changed=[decision.slot.id for decision in decisions],
+                proved=ended.type == CONFIRM.event,
             )
 
     if ended.type == CONFIRM.event:

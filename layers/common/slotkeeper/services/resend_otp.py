@@ -39,14 +39,14 @@ def resend_otp(
     """Queue a new code and tell where it goes.
 
     Sends and tries are counted on the hold in MongoDB, so a lost Redis gives none back; `fresh`
-    (a new seed under the current key) serves where the old one was lost. The same request sent
+    (a new seed) serves where the old one was lost. The same request sent
     again, by its key, asks for the same code and is not counted again.
 
     Raises:
         NotFound: not this patient's attempt.
         HoldExpired: nothing is held any more.
         RateLimited: too soon, no resends left, or no more codes today.
-        OtpLocked: no tries left that a code could use.
+        OtpLocked: no tries left that a code could use, here or in all attempts.
         Unavailable: the code could not be queued; the earlier one still works.
     """
     ensure_own(attempt)
@@ -68,7 +68,7 @@ def resend_otp(
     lifetime_ms = round((hold.code_expires_at - decision.now).total_seconds() * 1000)
     try:
         ensure_codes_left(codes_today, user.channel_for_code(hold.channel), policy)
-        codes.put(**code, record=record, lifetime_ms=lifetime_ms)
+        codes.put(**code, record=record, lifetime_ms=lifetime_ms, tries=hold.tries)
         jobs.send_code(code_job(decision.slot.id, hold, user, attempt.request_id))
     except AppointmentError:
         # Not `before`: a function that died in this very request may have put the new code there.
@@ -101,5 +101,5 @@ def _sendable(attempt: Attempt, decision: SlotDecision, policy: BookingPolicy) -
         raise OtpLocked(retry_after_seconds=over_in)
     if hold.sends >= policy.max_sends:
         raise RateLimited("No more codes for this attempt.", retry_after_seconds=over_in)
-    again_in = seconds_until(hold.sent_at + policy.resend_wait, decision.now)
+    again_in = seconds_until(hold.sent_at + policy.wait_after(hold.sends), decision.now)
     raise RateLimited("Please wait before asking again.", retry_after_seconds=again_in)

@@ -15,7 +15,7 @@ from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.codes import CodeMaker, CodeQuota, CodeStore
+from slotkeeper.ports.codes import CodeMaker, CodeQuota, CodeRecord, CodeStore, KeyGone
 from slotkeeper.ports.notifications import CodeJob, Deliveries, Notifier, Turn
 from slotkeeper.ports.people import UserStore
 from slotkeeper.services.code_quota import counted
@@ -103,12 +103,23 @@ def send_code(
 ) -> CodeFate:
     """Compute the code and send it, unless it is not due or the day's codes are used up.
 
+    The sender of a seed's first code settles its key, the one in use by then: whoever delivers it
+    again, or checks it, goes by that.
+
     Raises:
         Unavailable: try again later.
     """
-    record = codes.find(user_id=job.user_id, attempt_id=job.attempt_id)
+    record = _settled(job, codes, maker)
     if record is None or record.send_number != job.send_number:
         return CodeFate.NOT_DUE
+    try:
+        code = maker.code(record)
+    except KeyGone:
+        # Taken away since, so that no code made with it works: the next one is of another key.
+        record = _settled(job, codes, maker, instead_of=record.key_id)
+        if record is None or record.send_number != job.send_number:
+            return CodeFate.NOT_DUE
+        code = maker.code(record)
     # A seed that replaced a lost one makes another code: the key tells the two apart.
     seed = hashlib.sha256(record.seed.encode()).hexdigest()[:16]
     user = users.get(job.user_id)
@@ -118,12 +129,24 @@ def send_code(
             user,
             job.channel,
             "Your code",
-            f"{maker.code(record)} is your code to confirm the appointment. Never share it.",
+            f"{code} is your code to confirm the appointment. Never share it.",
             permit=counted(quota, user, job.channel),
         )
     except RateLimited:
         return CodeFate.CAPPED
     return CodeFate.SENT if was_sent else CodeFate.NOT_DUE
+
+
+def _settled(
+    job: CodeJob, codes: CodeStore, maker: CodeMaker, *, instead_of: str | None = None
+) -> CodeRecord | None:
+    return codes.settle_key(
+        user_id=job.user_id,
+        attempt_id=job.attempt_id,
+        send_number=job.send_number,
+        key_id=maker.key_in_use(),
+        instead_of=instead_of,
+    )
 
 
 class NoticeFate(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from slotkeeper.domain.errors import (
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import seconds_until
 from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.codes import CodeMaker, CodeRecord, CodeStore, CodeTry
+from slotkeeper.ports.codes import CodeMaker, CodeRecord, CodeStore, CodeTry, Failures, KeyGone
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldGate
 from slotkeeper.ports.notifications import RelayWaker
@@ -44,6 +45,7 @@ def verify_otp(
     code: str,
     codes: CodeStore,
     maker: CodeMaker,
+    failures: Failures,
     gate: HoldGate,
     slots: SlotStore,
     booked: BookedSlots,
@@ -60,8 +62,10 @@ def verify_otp(
     entry follow from it and are completed by the sweep if this function dies. A repeated call
     answers the same booking. A hold that replaces a booking is confirmed with it, or not at all.
 
-    Whether a code fits is told only by a conditional update that counts: right codes while tries
-    are left, wrong ones up to the limit. So no number of parallel guesses gets a further answer.
+    A guess is counted before it is compared: however many are made at once, no more different ones
+    are compared than there are tries, and the others count as wrong. Whether a code fits is told
+    only by a conditional update that counts as well: right codes while tries are left, wrong ones
+    up to the limit. So a lost Redis gives no further answer, either.
 
     Where a `till` is given and the doctor takes a fee, that update only accepts the code; the slot
     is booked when the payment is authorised (ADR 0005).
@@ -77,7 +81,8 @@ def verify_otp(
         Unavailable: a server did not answer; repeating the call is safe.
     """
     ensure_own(attempt)
-    tried = codes.count_try(user_id=attempt.user_id, attempt_id=attempt.id)
+    marks = _marks(attempt, code, maker)
+    tried = codes.count_try(user_id=attempt.user_id, attempt_id=attempt.id, marks=marks)
     record = tried.record
     decision: SlotDecision | None
     given_back: SlotDecision | None = None
@@ -86,8 +91,9 @@ def verify_otp(
         decision = slots.find_attempt(attempt.id)
     else:
         bill = bill_of(attempt, record.slot_id, payment_method, till)
-        if not hmac.compare_digest(_expected(record, tried, maker, policy), code):
-            decision = _wrong(attempt, record, codes, slots, together)
+        _ensure_may_try(tried, policy)
+        if not _fits(code, record, tried, maker, is_known=bool(marks)):
+            decision = _wrong(attempt, record, codes, failures, slots, together)
         elif bill is not None:
             decision = _accepted(attempt, record, bill.till)
             if decision is not None and decision.made:
@@ -112,13 +118,34 @@ def verify_otp(
     return Confirmation(booking_of(decision.slot, fact), is_new=True)
 
 
-def _expected(record: CodeRecord, tried: CodeTry, maker: CodeMaker, policy: BookingPolicy) -> str:
-    """The code to compare with, if there may be another try."""
+def _marks(attempt: Attempt, code: str, maker: CodeMaker) -> Sequence[str]:
+    """None where keys cannot be had: nothing can be compared then, but a booking is still found."""
+    try:
+        return maker.marks(attempt.id, code)
+    except Unavailable:
+        return []
+
+
+def _ensure_may_try(tried: CodeTry, policy: BookingPolicy) -> None:
     if tried.failures >= policy.max_failures_per_user:
         raise OtpLocked(retry_after_seconds=tried.failures_lapse_in)
     if tried.number > policy.max_calls:
         raise OtpLocked(retry_after_seconds=tried.record_lapses_in)
-    return maker.code(record)
+
+
+def _fits(
+    code: str, record: CodeRecord, tried: CodeTry, maker: CodeMaker, *, is_known: bool
+) -> bool:
+    """Whether it is the code, if it may be compared. Raises Unavailable: nobody knows."""
+    if not is_known:
+        raise Unavailable
+    if not tried.may_compare:
+        return False
+    try:
+        return hmac.compare_digest(maker.code(record), code)
+    except KeyGone:
+        # No code was sent yet, or its key was taken away.
+        return False
 
 
 def _confirmed(
@@ -147,14 +174,20 @@ def _confirmed(
 
 
 def _wrong(
-    attempt: Attempt, record: CodeRecord, codes: CodeStore, slots: SlotStore, together: Together
+    attempt: Attempt,
+    record: CodeRecord,
+    codes: CodeStore,
+    failures: Failures,
+    slots: SlotStore,
+    together: Together,
 ) -> SlotDecision | None:
     """Count the wrong code, against the hold and against the patient; None as in `_accepted`."""
     decision: SlotDecision
     try:
-        decision, _ = together(
+        decision, *_ = together(
             lambda: slots.count_try(record.slot_id, attempt_id=attempt.id, user_id=attempt.user_id),
             lambda: codes.count_failure(user_id=attempt.user_id),
+            lambda: failures.count(user_id=attempt.user_id),
         )
     except NotFound:
         return None

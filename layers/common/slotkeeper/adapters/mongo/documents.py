@@ -366,6 +366,10 @@ def phone_quota_id(phone: str) -> str:
     return f"phone/{hashlib.sha256(phone.encode()).hexdigest()[:32]}"
 
 
+def user_failures_id(user_id: str) -> str:
+    return f"failures/{user_id}"
+
+
 def user_document(user: User) -> Document:
     """The fields that are the user's own to set; None where there is none."""
     return {

@@ -15,6 +15,7 @@ from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
     BOOKINGS,
     OUTBOX,
+    QUOTAS,
     SAGAS,
     Document,
     audit_document,
@@ -23,6 +24,7 @@ from slotkeeper.adapters.mongo.documents import (
     booking_of,
     outbox_document,
 )
+from slotkeeper.adapters.mongo.failures import end_row
 from slotkeeper.adapters.mongo.fields import readable
 from slotkeeper.adapters.mongo.sagas import give_back
 from slotkeeper.adapters.together import together
@@ -40,6 +42,7 @@ _TYPE_MISMATCH = 14
 class MongoLedger:
     """`Ledger` on the collections `bookings`, `outbox` and `audit_logs`.
 
+    With a confirmation goes the patient's row of wrong codes (`Failures`).
     `takes_payment` also sees to it that what was paid for a booking that ends is given back.
     """
 
@@ -53,6 +56,7 @@ class MongoLedger:
         self._bookings = database[BOOKINGS]
         self._outbox = database[OUTBOX]
         self._audit = database[AUDIT_LOGS]
+        self._quotas = database[QUOTAS]
         self._sagas = database[SAGAS] if takes_payment else None
         self._together = together
 
@@ -61,8 +65,13 @@ class MongoLedger:
             lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
+            *self._ending_rows(facts),
             *self._paying_back(facts),
         )
+
+    def _ending_rows(self, facts: Sequence[DomainEvent]) -> list[Callable[[], None]]:
+        proved = [fact.user_id for fact in facts if fact.type == CONFIRM.event]
+        return [lambda: end_row(self._quotas, proved)] if proved else []
 
     def _paying_back(self, facts: Sequence[DomainEvent]) -> list[Callable[[], None]]:
         sagas, ends = self._sagas, [fact for fact in facts if fact.type in ENDS]

@@ -18,6 +18,7 @@ from slotkeeper.adapters.mongo.documents import (
     Document,
     phone_quota_id,
     user_document,
+    user_failures_id,
     user_of,
     user_quota_id,
 )
@@ -60,12 +61,14 @@ class MongoUsers:
                 "$set": {
                     "quotaId": user_quota_id(user_id),
                     "quotaPhone": of_phone,
+                    "failuresId": user_failures_id(user_id),
                     "today": TODAY,
                     "now": "$$NOW",
                 }
             },
             _quotas("quotaId", into="ofUser"),
             _quotas("quotaPhone", into="ofPhone"),
+            _quotas("failuresId", into="failures"),
         ]
         with call():
             found = list(self._users.aggregate(pipeline))
@@ -91,7 +94,12 @@ def _codes_today(found: Document) -> CodesToday:
         todays = [quota for quota in quotas if quota.get("day") == found["today"]]
         return sum(Fields(QUOTAS, quota).number("count") for quota in todays)
 
+    wrong = next((Fields(QUOTAS, row) for row in found["failures"]), None)
+    late_ends_in = (wrong.time("windowEndsAt") - now).total_seconds() if wrong else 0
     return CodesToday(
+        failures_in_a_row=wrong.number("inARow") if wrong else 0,
+        failures_of_late=wrong.number("inWindow") if wrong and late_ends_in > 0 else 0,
+        of_late_ends_in=math.ceil(late_ends_in),
         of_user=count(found["ofUser"]),
         of_phone=count(found["ofPhone"]),
         day_ends_in=math.ceil((tomorrow - now).total_seconds()),

@@ -169,7 +169,7 @@ class MongoSlots:
                 is_live_hold_of(attempt_id, user_id),
                 {"$lt": ["$hold.otp.tries", policy.max_tries]},
                 {"$lt": ["$hold.otp.sends", policy.max_sends]},
-                {"$lte": [after("$hold.otp.sentAt", policy.resend_wait), "$$NOW"]},
+                {"$lte": [_next_send(policy.resend_wait), "$$NOW"]},
                 {"$ne": [{"$ifNull": ["$hold.otp.requestKey", ""]}, literal(request_key)]},
             ),
             _otp(
@@ -331,6 +331,13 @@ class MongoSlots:
     ) -> Document:
         with call():
             return change(self._slots, slot_id, condition, changes)
+
+
+def _next_send(first_wait: timedelta) -> Expression:
+    """`BookingPolicy.wait_after` the codes that were sent, as the database counts it."""
+    doubled = {"$pow": [2, {"$subtract": ["$hold.otp.sends", 1]}]}
+    wait = {"$multiply": [round(first_wait.total_seconds() * 1000), doubled]}
+    return {"$add": ["$hold.otp.sentAt", wait]}
 
 
 def _otp(changes: Mapping[str, Expression]) -> dict[str, Expression]:

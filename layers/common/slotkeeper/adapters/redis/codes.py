@@ -24,18 +24,20 @@ class RedisCodes:
         self._keys = keys
         self._policy = policy
 
-    def count_try(self, *, user_id: str, attempt_id: str) -> CodeTry:
+    def count_try(self, *, user_id: str, attempt_id: str, marks: Sequence[str]) -> CodeTry:
+        code_key, guesses = self._keys.code(user_id, attempt_id), str(self._policy.max_tries)
         failures_key = self._keys.failures(user_id)
         tried, failures, failures_ms = one_trip(
             self._redis,
-            lambda p: p.eval(script("count_try"), 1, self._keys.code(user_id, attempt_id)),
+            lambda p: p.eval(script("count_try"), 1, code_key, guesses, *marks),
             lambda p: p.get(failures_key),
             lambda p: p.pttl(failures_key),
         )
-        number, left_ms, *fields = tried or (0, 0)
+        number, may_compare, left_ms, *fields = tried or (0, 0, 0)
         return CodeTry(
             record=_record(fields),
             number=number,
+            may_compare=may_compare == 1,
             record_lapses_in=_seconds(left_ms),
             failures=whole(failures) or 0,
             failures_lapse_in=_seconds(failures_ms),
@@ -53,8 +55,30 @@ class RedisCodes:
             )
         return _record(fields)
 
-    def put(self, *, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int) -> None:
-        self._put(user_id, attempt_id, record, lifetime_ms, "next")
+    def settle_key(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        send_number: int,
+        key_id: str,
+        instead_of: str | None = None,
+    ) -> CodeRecord | None:
+        key = self._keys.code(user_id, attempt_id)
+        asked = [str(send_number), key_id, instead_of or ""]
+        with call():
+            return _record(self._redis.eval(script("settle_key"), 1, key, *asked))
+
+    def put(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        tries: int,
+    ) -> None:
+        self._put(user_id, attempt_id, record, lifetime_ms, tries, "next")
 
     def put_back(
         self,
@@ -65,10 +89,16 @@ class RedisCodes:
         lifetime_ms: int,
         instead_of: int,
     ) -> None:
-        self._put(user_id, attempt_id, record, lifetime_ms, "undo", str(instead_of))
+        self._put(user_id, attempt_id, record, lifetime_ms, 0, "undo", str(instead_of))
 
     def _put(
-        self, user_id: str, attempt_id: str, record: CodeRecord, lifetime_ms: int, *how: str
+        self,
+        user_id: str,
+        attempt_id: str,
+        record: CodeRecord,
+        lifetime_ms: int,
+        tries: int,
+        *how: str,
     ) -> None:
         with call():
             self._redis.eval(
@@ -77,9 +107,9 @@ class RedisCodes:
                 self._keys.code(user_id, attempt_id),
                 record.slot_id,
                 record.seed,
-                record.key_id,
                 str(record.send_number),
                 str(lifetime_ms),
+                str(tries),
                 *how,
             )
 
@@ -87,7 +117,7 @@ class RedisCodes:
 def _record(fields: Sequence[Any]) -> CodeRecord | None:
     """What a code is made of, or None: not there, or not ours, which is the same."""
     match fields:
-        case [str(slot_id), str(seed), str(key_id), str(text)]:
+        case [str(slot_id), str(seed), str() | None as key_id, str(text)]:
             number = whole(text)
             if number is not None and _BASE32.fullmatch(seed):
                 return CodeRecord(slot_id=slot_id, seed=seed, key_id=key_id, send_number=number)

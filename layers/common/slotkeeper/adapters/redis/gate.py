@@ -97,9 +97,9 @@ class RedisGate:
                 keys.code(ticket.user_id, ticket.attempt_id),
                 ticket.slot_id,
                 ticket.seed,
-                ticket.key_id,
                 1,
                 ms(min(policy.code_lifetime, policy.hold)),
+                0,
                 "first",
             ),
         )
@@ -146,7 +146,13 @@ class RedisGate:
         )
 
     def forget(
-        self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
+        self,
+        *,
+        attempt_id: str,
+        slot_id: str,
+        user_id: str,
+        changed: Sequence[str] = (),
+        proved: bool = False,
     ) -> None:
         by_doctor = {doctor_of(changed_id): changed_id for changed_id in (slot_id, *changed)}
         one_trip(
@@ -154,6 +160,7 @@ class RedisGate:
             self._release(slot_id, attempt_id),
             self._drop_code(user_id, attempt_id),
             self._leave_place(user_id, slot_id, attempt_id),
+            *([self._forget_failures(user_id)] if proved else []),
             *(self._forget_pages(one) for one in by_doctor.values()),
         )
 
@@ -177,6 +184,10 @@ class RedisGate:
     def _drop_code(self, user_id: str, attempt_id: str) -> Command:
         code = self._keys.code(user_id, attempt_id)
         return lambda p: p.delete(code)
+
+    def _forget_failures(self, user_id: str) -> Command:
+        failures = self._keys.failures(user_id)
+        return lambda p: p.delete(failures)
 
     def _forget_pages(self, slot_id: str) -> Command:
         return to_forget(self._keys.slot_pages(doctor_of(slot_id)))
