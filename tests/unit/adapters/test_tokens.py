@@ -199,13 +199,10 @@ def test_role_is_the_strongest_of_the_groups(provider: Provider, given: Claims, 
         pytest.param({"exp": float("inf")}, id="exp infinite"),
         pytest.param({"exp": float("nan")}, id="exp not a number"),
         pytest.param({"exp": -1}, id="exp before all time"),
-        pytest.param({"exp": int(time.time()) - LEEWAY_SECONDS - 5}, id="expired by a little"),
         pytest.param({"nbf": "0"}, id="nbf a number as text"),
         pytest.param({"nbf": True}, id="nbf a truth value"),
-        pytest.param({"nbf": int(time.time()) + LEEWAY_SECONDS + 60}, id="nbf soon"),
         pytest.param({"iat": "0"}, id="iat a number as text"),
         pytest.param({"iat": False}, id="iat a truth value"),
-        pytest.param({"iat": int(time.time()) + LEEWAY_SECONDS + 60}, id="issued soon"),
         pytest.param({"nbf": int(time.time()) + 24 * 3600}, id="not valid yet"),
         pytest.param({"iat": int(time.time()) + 24 * 3600}, id="issued in the future"),
         pytest.param({"iat": None}, id="no iat"),
@@ -249,6 +246,19 @@ def test_role_is_the_strongest_of_the_groups(provider: Provider, given: Claims, 
 def test_token_with_a_wrong_claim_is_refused(provider: Provider, changes: Claims) -> None:
     with pytest.raises(Unauthenticated):
         provider.accepts(token(claims(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("claim", "seconds"),
+    [
+        ("exp", -LEEWAY_SECONDS - 1),
+        ("nbf", LEEWAY_SECONDS + 30),
+        ("iat", LEEWAY_SECONDS + 30),
+    ],
+)
+def test_clocks_may_not_differ_by_more(provider: Provider, claim: str, seconds: int) -> None:
+    with pytest.raises(Unauthenticated):
+        provider.accepts(token(claims(**{claim: int(time.time()) + seconds})))
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "nOnE", "NONE", "", None, 0, ["RS256"]])
