@@ -24,11 +24,13 @@ from slotkeeper.adapters.mongo.outbox import MongoOutbox
 from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
 from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
 from slotkeeper.adapters.mongo.sagas import MongoSagas
+from slotkeeper.adapters.mongo.seals import MongoSeals
 from slotkeeper.adapters.mongo.slots import MongoSlots
 from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.bookings import HoldSlotResponse
 from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.booking import Booking
@@ -52,6 +54,7 @@ from slotkeeper.services.relay_outbox import Relayed, relay_outbox
 from slotkeeper.services.release_hold import release_hold
 from slotkeeper.services.reschedule_booking import reschedule_booking
 from slotkeeper.services.resend_otp import resend_otp
+from slotkeeper.services.seal_audit import Sealed, seal_audit
 from slotkeeper.services.settle_payments import Settlement, settle_payments
 from slotkeeper.services.verify_otp import Confirmation, verify_otp
 
@@ -113,6 +116,7 @@ def _stores(database: Database[dict[str, Any]], policy: BookingPolicy) -> dict[s
         "users": MongoUsers(database),
         "doctors": MongoDoctors(database),
         "deliveries": MongoDeliveries(database),
+        "seals": MongoSeals(database),
     }
 
 
@@ -129,6 +133,7 @@ class House:
     users: MongoUsers
     doctors: MongoDoctors
     deliveries: MongoDeliveries
+    seals: MongoSeals
     gate: RedisGate
     codes: RedisCodes
     maker: HotpCodes
@@ -397,6 +402,9 @@ class House:
             jobs=self.queue,
             has_time=lambda: True,
         )
+
+    def seal(self) -> Sealed:
+        return seal_audit(seals=self.seals, clock=SystemClock(), has_time=lambda: True)
 
     # --- what time and misfortune do
 

@@ -13,6 +13,7 @@ from pymongo.database import Database
 
 from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
+    AUDIT_SEALS,
     BOOKINGS,
     DELIVERIES,
     DOCTORS,
@@ -33,6 +34,7 @@ USER_BOOKINGS = "user_bookings_by_start"
 DOCTOR_BOOKINGS = "doctor_bookings_by_start"
 BOOKINGS_BY_STATUS = "status_by_start"
 ALL_BOOKINGS = "by_start"
+BY_RECORDING = "by_recording"
 DOCTORS_BY = {
     frozenset[str](): "by_name",
     frozenset({"specialty"}): "by_specialty",
@@ -111,6 +113,12 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     AUDIT_LOGS: [
         _index("by_booking", "bookingId", "at"),
         _index("by_slot", "slotId", "version"),
+        # The sealing: entries as they were recorded, those of no stamp first.
+        _index(BY_RECORDING, "recordedAt", "at", "_id"),
+    ],
+    AUDIT_SEALS: [
+        # Whether an entry is in a block, and never in two.
+        _index("one_block_per_entry", "ids", unique=True),
     ],
     DELIVERIES: [
         # One day longer than SQS may deliver again.
