@@ -42,8 +42,8 @@ def blocks(house: House) -> list[Document]:
 
 def raw(house: House, collection: str, id_: object) -> bytes:
     options = seals_module.RAW
-    found: RawBSONDocument | None = house.database[collection].with_options(options).find_one(
-        {"_id": id_}
+    found: RawBSONDocument | None = (
+        house.database[collection].with_options(options).find_one({"_id": id_})
     )
     assert found is not None
     return found.raw
@@ -450,7 +450,9 @@ def test_the_head_is_printed_and_taken_by_the_check(stores: Stores, house: House
     assert " audit_head_missing  1 " in cut.stdout
 
 
-@pytest.mark.parametrize("head", ["", "1", "0:" + "0" * 64, "1:xyz", "1:" + "A" * 64, "-1:" + FIRST])
+@pytest.mark.parametrize(
+    "head", ["", "1", "0:" + "0" * 64, "1:xyz", "1:" + "A" * 64, "-1:" + FIRST]
+)
 def test_what_is_no_head_is_refused(stores: Stores, house: House, head: str) -> None:
     refused = ops(stores, house, "check", f"--audit-head={head}")
 
@@ -474,5 +476,3 @@ def test_what_is_left_is_sealed_by_a_command(stores: Stores, house: House) -> No
     assert done.stderr == "texts taken out of 3 entries\n3 entries sealed\n"
     assert done.stdout.strip() == str(house.seals.head())
     assert unsealed(house) == []
-
-
