@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections import Counter
 from datetime import timedelta
 
-from ops.check import GRACE, LONGEST_HOLD, check
+from ops.check import GRACE, LONGEST_HOLD, SEAL_GRACE, check
 from ops.check.report import as_json, as_text, progress_to, summary, to_stdout
 from ops.stores import add_arguments as add_stores
 from ops.stores import named, opened
+
+_HEAD = re.compile(r"([1-9][0-9]{0,17}):([0-9a-f]{64})")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +33,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="the system's HoldSeconds (default: %(default)s)",
     )
+    parser.add_argument(
+        "--seal-grace",
+        type=seconds,
+        default=SEAL_GRACE,
+        metavar="SECONDS",
+        help="how long an audit entry may be in no block of the chain (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--audit-head",
+        type=head,
+        action="append",
+        default=[],
+        metavar="N:HASH",
+        help="a block of the audit chain as it was noted elsewhere; may be given several times",
+    )
     parser.add_argument("--limit", type=count, metavar="N", help="stop after so many violations")
 
 
@@ -46,6 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
             environment=stores.environment,
             grace=arguments.grace,
             longest_hold=arguments.longest_hold,
+            seal_grace=arguments.seal_grace,
+            heads=dict(arguments.audit_head),
             progress=progress_to(sys.stderr, read),
         )
         for violation in violations:
@@ -68,6 +88,13 @@ def seconds(text: str) -> timedelta:
     if not 0 <= seconds <= timedelta(days=365).total_seconds():
         raise argparse.ArgumentTypeError("seconds, from 0 to a year")
     return timedelta(seconds=seconds)
+
+
+def head(text: str) -> tuple[int, str]:
+    found = _HEAD.fullmatch(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("a block's number and hash, as `ops audit head` prints it")
+    return int(found[1]), found[2]
 
 
 def count(text: str) -> int:

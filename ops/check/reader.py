@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -22,6 +23,7 @@ from pymongo.read_concern import ReadConcern
 
 from ops.check.batches import batches
 from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.adapters.mongo.seals import RAW
 
 PAGE = 1_000
 FIRST_SECONDS = 5.0
@@ -34,6 +36,7 @@ _TRIES = 5
 Progress = Callable[[str, int], None]
 Wanted = TypeVar("Wanted")
 Result = TypeVar("Result")
+Stored = TypeVar("Stored", Document, RawBSONDocument)
 
 
 class Reader:
@@ -58,28 +61,50 @@ class Reader:
         self._progress = progress or (lambda _collection, _count: None)
         self._session = session
 
-    def pages(self, collection: str) -> Iterator[list[Document]]:
+    def pages(
+        self, collection: str, *, by: Sequence[str] = ("_id",), size: int = PAGE
+    ) -> Iterator[list[Document]]:
         """All documents, in the order of their ids, whatever type those are of.
 
         Each page is a query of its own that begins where the last one ended: no cursor stays open,
-        so an election in between costs nothing.
+        so an election in between costs nothing. `by` another index, which ends in the id, and only
+        its fields.
         """
-        last: list[Any] = []  # Any: an id is what BSON holds
+        only = dict.fromkeys(by, 1) if len(by) > 1 else None
+        return self._pages(self._of(collection), by, size, only)
+
+    def raw_pages(self, collection: str, *, size: int) -> Iterator[list[RawBSONDocument]]:
+        """The same, each document as the bytes that are stored."""
+        return self._pages(self._of(collection).with_options(codec_options=RAW), ["_id"], size)
+
+    def _pages(
+        self,
+        collection: Collection[Stored],
+        by: Sequence[str],
+        size: int,
+        only: Mapping[str, int] | None = None,
+    ) -> Iterator[list[Stored]]:
+        index = [(name, 1) for name in by]
+        last: Stored | None = None
         while True:
-            cursor = self._of(collection).find(session=self._session, batch_size=PAGE + 2)
-            cursor = cursor.hint([("_id", 1)]).sort("_id", 1).limit(PAGE + 1)
-            if last:
-                # Bounds of the index itself: a comparison would stop at the next type of id.
-                cursor = cursor.min([("_id", last[0])])
+            cursor = collection.find(projection=only, session=self._session, batch_size=size + 2)
+            cursor = cursor.hint(index).sort(index).limit(size + 1)
+            if last is not None:
+                # Bounds of the index itself: a comparison would stop at the next type of value.
+                cursor = cursor.min([(name, last.get(name)) for name in by])
             with pymongo.timeout(PAGE_SECONDS):
                 page = list(cursor)
-            if last and page and page[0]["_id"] == last[0]:
+            if last is not None and page and page[0]["_id"] == last["_id"]:
                 page = page[1:]
             if not page:
                 return
-            self._progress(collection, len(page))
-            last = [page[-1]["_id"]]
+            self._progress(collection.name, len(page))
             yield page
+            # A list is in an index as its items: no place to go on from.
+            ends = (d for d in reversed(page) if not any(isinstance(d.get(n), list) for n in by))
+            last = next(ends, None)
+            if last is None:
+                return
 
     def documents(self, collection: str) -> Iterator[Document]:
         for page in self.pages(collection):
@@ -103,6 +128,15 @@ class Reader:
         for some in batches(values, PAGE):
             query = {field: {"$in": some}, **(where or {})}
             yield from self._found(collection, query, projection, index)
+
+    def raw_among(self, collection: str, ids: Iterable[object]) -> Iterator[RawBSONDocument]:
+        """Documents with these ids, as the bytes that are stored."""
+        raw = self._of(collection).with_options(codec_options=RAW)
+        for some in batches(ids, PAGE):
+            with pymongo.timeout(PAGE_SECONDS):
+                found = list(raw.find({"_id": {"$in": some}}, session=self._session))
+            self._progress(collection, len(found))
+            yield from found
 
     def beginning_with(self, collection: str, beginnings: Iterable[str]) -> Iterator[Document]:
         """Documents whose id begins so, and ends in a dash and something."""

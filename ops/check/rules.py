@@ -102,6 +102,31 @@ BOOKING_DISAGREES_WITH_FACTS = _rule(
 SET_ASIDE = _rule(
     "set_aside", 6, "something could not be read, was set aside, and waits to be repaired"
 )
+AUDIT_BLOCK_MISSING = _rule("audit_block_missing", 6, "a block of the audit chain is not there")
+AUDIT_CHAIN_BROKEN = _rule(
+    "audit_chain_broken",
+    6,
+    "a block of the audit chain does not go on from the one before it: one of them was changed",
+)
+AUDIT_ENTRY_GONE = _rule("audit_entry_gone", 6, "an audit entry that was sealed is not there")
+AUDIT_ENTRY_CHANGED = _rule(
+    "audit_entry_changed", 6, "an audit entry is not as it was when it was sealed"
+)
+AUDIT_NOT_SEALED = _rule(
+    "audit_not_sealed", 6, "audit entries are in no block of the chain beyond the grace"
+)
+AUDIT_PASSED_OVER = _rule(
+    "audit_passed_over",
+    6,
+    "audit entries are in no block, and the sealing looks for them no more: put there later, with "
+    "an earlier time, or with a text from an earlier version",
+)
+AUDIT_HEAD_MISSING = _rule(
+    "audit_head_missing", 6, "the audit chain ends before a block that was noted elsewhere"
+)
+AUDIT_HEAD_DIFFERS = _rule(
+    "audit_head_differs", 6, "a block of the audit chain is not the one that was noted elsewhere"
+)
 DELIVERY_UNFINISHED = _rule(
     "delivery_unfinished", 6, "a notification was begun more than a day ago and never finished"
 )

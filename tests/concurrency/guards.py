@@ -18,6 +18,7 @@ from redis import Redis
 
 from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
+    AUDIT_SEALS,
     BOOKINGS,
     DOCTORS,
     OUTBOX,
@@ -272,6 +273,31 @@ class ForgetsEntries(_Behind):
 
 def forgets_entries(house: House) -> House:
     return _on(house, {SCHEDULES: ForgetsEntries, AUDIT_LOGS: ForgetsEntries})
+
+
+class WritesOver(_Behind):
+    """A chain whose blocks are written, whoever has their number already."""
+
+    def insert_one(self, block: Document, **how: Any) -> Any:
+        return self._collection.replace_one({"_id": block["_id"]}, block, upsert=True)
+
+
+def writes_over_blocks(house: House) -> House:
+    return _on(house, {AUDIT_SEALS: WritesOver})
+
+
+class NeverLooksBack(_Behind):
+    """An audit log that shows the sealing only what is newer than the newest that was sealed."""
+
+    def find(self, query: Any, *args: Any, **how: Any) -> Any:
+        newest = self._collection.database[AUDIT_SEALS].find_one({}, sort=[("_id", -1)])
+        if newest and newest["reached"] and query.get("recordedAt") is not None:
+            query = {"recordedAt": {"$gt": newest["reached"]}}
+        return self._collection.find(query, *args, **how)
+
+
+def never_looks_back(house: House) -> House:
+    return _on(house, {AUDIT_LOGS: NeverLooksBack})
 
 
 # --- Redis ----------------------------------------------------------------------------------------

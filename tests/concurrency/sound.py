@@ -13,6 +13,16 @@ def ensure_sound(house: House) -> None:
     """Once all is swept and relayed, the operator's checker finds nothing. Raises Lost."""
     house.sweep()
     house.relay()
+    house.seal()
     environment = house.keys.environment
-    found = list(check(house.database, house.redis, environment=environment, grace=timedelta(0)))
+    nothing = timedelta(0)
+    found = list(
+        check(
+            house.database,
+            house.redis,
+            environment=environment,
+            grace=nothing,
+            seal_grace=nothing,
+        )
+    )
     ensure(found == [], "the checker finds violations", found)

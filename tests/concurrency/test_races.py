@@ -21,6 +21,8 @@ PROMISED = frozenset(
         "reschedule/reschedule",
         "replaces/cancel",
         "relay/relay",
+        "seal/seal",
+        "seal/write",
         "schedule/schedule",
     }
 )

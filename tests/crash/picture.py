@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 from tests.crash.stage import Stage
 
 Seen = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -20,7 +22,10 @@ _SLOT_VERSIONS = {"slots", "outbox", "audit_logs"}
 """Where `version` is the slot's: a hold that was undone and placed again has moved it."""
 _LEASED = {"sagas"}
 """Where `version` also counts the workers that took it up."""
-_UNSEEN = {"requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"}
+_UNSEEN = {
+    *("requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"),
+    *("previous", "digests"),
+}
 _SHAPES = [
     (re.compile(pattern), shape)
     for pattern, shape in (
@@ -106,8 +111,8 @@ class _Painter:
             text = pattern.sub(shape, text)
         return text
 
-    def _plain_id(self, id_: str) -> str:
-        return _EVENT_NUMBER.sub("", self.plain(id_))
+    def _plain_id(self, id_: str | int) -> str:
+        return _EVENT_NUMBER.sub("", self.plain(str(id_)))
 
     def _shown(self, value: Any, collection: str, name: str = "") -> Any:  # Any: BSON
         if isinstance(value, dict):
@@ -119,7 +124,7 @@ class _Painter:
             }
         if isinstance(value, list):
             return [self._shown(item, collection) for item in value]
-        if isinstance(value, datetime):
+        if isinstance(value, datetime | Timestamp):
             return "T"
         if name in self._loose:
             self._counts[f"{collection}.{name} of {self._of}"] += value

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slotkeeper.adapters.mongo.documents import QUOTAS
+from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, QUOTAS
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
 from slotkeeper.contracts.messages import CodeMessage, EventMessage
 from slotkeeper.domain.attempt import booking_id
@@ -437,6 +437,18 @@ def relay_two_of_one_booking(stage: Stage) -> Event:
     return {}
 
 
+def seal_what_was_recorded(stage: Stage) -> Event:
+    """A block there already, facts of a booking, a clinic's entry, and one without a stamp."""
+    stage.seals = True
+    booking, alice = _booked(stage)
+    stage.invoke("seal_audit", {})
+    stage.house.cancel(booking, Caller(user_id=alice, role=Role.PATIENT))
+    stage.invoke("manage_clinic", post_doctor(stage))
+    old = {"_id": "calendar_old", "type": "calendar.blocked", "at": in_days(-9), "details": {}}
+    stage.house.database[AUDIT_LOGS].insert_one(old)
+    return {}
+
+
 def _code_job(stage: Stage, **profile: Any) -> Event:
     stage.house.hold(stage.slot(), stage.patient(**profile))
     job = CodeMessage.model_validate(stage.house.queue.codes[-1])
@@ -619,6 +631,7 @@ SCENARIOS: Sequence[Scenario] = [
             "relay two of one booking": relay_two_of_one_booking,
         },
     ),
+    *scenarios_of("seal_audit", None, {"seal what was recorded": seal_what_was_recorded}),
     *scenarios_of(
         "send_notification",
         None,

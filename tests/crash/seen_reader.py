@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ops.check.reader import Reader, Result, Wanted
+import bson
+from bson.raw_bson import RawBSONDocument
+
+from ops.check.reader import PAGE, Reader, Result, Wanted
 from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.adapters.mongo.seals import RAW, key_of
 from tests.crash.picture import Seen
 
 
@@ -19,10 +23,25 @@ class SeenReader(Reader):
         self._now = now
         self._guards = guards
 
-    def pages(self, collection: str) -> Iterator[list[Document]]:
-        page = sorted(map(dict, self._seen[collection]), key=lambda found: str(found["_id"]))
+    def pages(
+        self, collection: str, *, by: Sequence[str] = ("_id",), size: int = PAGE
+    ) -> Iterator[list[Document]]:
+        seen = self._seen.get(collection, ())
+        page = sorted(map(dict, seen), key=lambda found: str(found["_id"]))
         if page:
             yield page
+
+    def raw_pages(self, collection: str, *, size: int) -> Iterator[list[RawBSONDocument]]:
+        # The driver encodes what it decoded to the same bytes (`tests/integration/test_audit.py`).
+        page = [RawBSONDocument(bson.encode(d), RAW) for d in self._seen.get(collection, ())]
+        if page:
+            yield sorted(page, key=lambda found: (isinstance(found["_id"], str), found["_id"]))
+
+    def raw_among(self, collection: str, ids: Iterable[object]) -> Iterator[RawBSONDocument]:
+        wanted = {key_of(id_) for id_ in ids}
+        for document in self._seen[collection]:
+            if key_of(document["_id"]) in wanted:
+                yield RawBSONDocument(bson.encode(document), RAW)
 
     def among(
         self,
@@ -35,7 +54,7 @@ class SeenReader(Reader):
         index: str | None = None,
     ) -> Iterator[Document]:
         conditions = {field: {"$in": list(values)}, **(where or {})}
-        for document in self._seen[collection]:
+        for document in self._seen.get(collection, ()):
             if all(_fits(document.get(name), wanted) for name, wanted in conditions.items()):
                 kept = only or document
                 yield {name: document[name] for name in kept if name in document}
@@ -62,4 +81,4 @@ def _fits(value: object, wanted: object) -> bool:
         return value == wanted
     [(operator, values)] = wanted.items()
     assert operator == "$in", f"not understood here: {operator}"
-    return value in values
+    return any(one in values for one in value) if isinstance(value, list) else value in values

@@ -60,6 +60,8 @@ class Stage:
     names: dict[str, str] = field(default_factory=dict)
     """What an id, number or address is called in pictures."""
     problems: list[str] = field(default_factory=list)
+    seals: bool = False
+    """Whether the audit log is sealed here by the sweeps."""
     may_be_open: bool = False
     """A transaction: somebody died in one."""
     _dead: list[Any] = field(default_factory=list)
@@ -131,6 +133,7 @@ class Stage:
         self.simulator.payments = Bank()
         self.names.clear()
         self.problems.clear()
+        self.seals = False
 
     # --- what happens
 
@@ -195,6 +198,8 @@ class Stage:
             self._run("relay_outbox")
             is_settled = not bootstrap.settings().takes_payment or self._settle()
             self._deliver_all()
+            if self.seals:
+                self._run("seal_audit")
             if is_settled:
                 return
             self.later()

@@ -24,18 +24,28 @@ OF_EACH_RULE = {planted.rule: planted for planted in ALL if planted.rule != GUAR
 
 @pytest.mark.parametrize("planted", OF_EACH_RULE.values(), ids=OF_EACH_RULE)
 def test_violation_is_found_without_reading_again(house: House, planted: Planted) -> None:
-    planted.plant(Scene.of(house))
+    scene = Scene.of(house)
+    planted.plant(scene)
     environment, now = house.keys.environment, datetime.now(UTC)
     moment = Moment(now=now, grace=timedelta(0), longest_hold=LONGEST_HOLD)
     collections = house.database.list_collection_names()
     seen = {name: list(house.database[name].find()) for name in collections}
 
     found = check_what_is_read(
-        SeenReader(seen, now, GUARDS), house.redis, environment=environment, moment=moment
+        SeenReader(seen, now, GUARDS),
+        house.redis,
+        environment=environment,
+        moment=moment,
+        heads=scene.heads,
     )
 
     wanted = check(
-        house.database, house.redis, environment=environment, now=now, grace=timedelta(0)
+        house.database,
+        house.redis,
+        environment=environment,
+        now=now,
+        grace=timedelta(0),
+        heads=scene.heads,
     )
     expected = _named(violation for violation in wanted if violation.rule != GUARD_MISSING.name)
     assert expected

@@ -33,8 +33,13 @@ def broken_truths(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[st
 
 
 def _checked(stage: Stage, seen: Seen) -> Iterator[str]:
-    now = datetime.now(UTC)
-    moment = Moment(now=now, grace=timedelta(0), longest_hold=LONGEST_HOLD)
+    now, nothing = datetime.now(UTC), timedelta(0)
+    moment = Moment(
+        now=now,
+        grace=nothing,
+        longest_hold=LONGEST_HOLD,
+        seal_grace=nothing if stage.seals else None,
+    )
     found = check_what_is_read(
         SeenReader(seen, now, stage.indexes),
         stage.house.redis,

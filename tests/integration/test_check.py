@@ -34,9 +34,13 @@ NOTHING = timedelta(0)
 ROUNDS = 6
 
 
-def found(house: House, *, grace: timedelta = NOTHING) -> list[Violation]:
+def found(
+    house: House, *, grace: timedelta = NOTHING, heads: dict[int, str] | None = None
+) -> list[Violation]:
     environment = house.keys.environment
-    return list(check(house.database, house.redis, environment=environment, grace=grace))
+    return list(
+        check(house.database, house.redis, environment=environment, grace=grace, heads=heads)
+    )
 
 
 def lived_in(house: House) -> None:

@@ -15,7 +15,7 @@ def test_planted_violation_is_found(house: House, planted: Planted) -> None:
     scene = Scene.of(house)
     about, documents = planted.plant(scene)
 
-    violations = found(house)
+    violations = found(house, heads=scene.heads)
 
     assert {violation.rule for violation in violations} == {planted.rule, *planted.also}
     named = {

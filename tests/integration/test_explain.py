@@ -436,6 +436,17 @@ def test_the_relay(busy: House, plans: Plans) -> None:
     assert busy.events(unsent=True) == []
 
 
+def test_the_sealing(busy: House, plans: Plans) -> None:
+    busy.seal()
+    busy.book(_free(busy, 11), busy.patient())
+
+    found = plans(busy.seal)
+
+    # Back to what was sealed some minutes ago, of which the index alone tells the ids.
+    assert found.unbounded == []
+    assert len(found.plans) < 15
+
+
 def test_notifications_and_codes_of_the_day(busy: House, plans: Plans) -> None:
     quota = MongoCodeQuota(busy.database, busy.policy)
 

@@ -111,10 +111,11 @@ def test_what_is_done_to_a_doctor_is_in_the_audit_log_once(clinic: Managing) -> 
 
     created, changed = clinic.house.audit(aggregateId=doctor.id)
     assert (created["type"], created["actor"]) == ("doctor.created", clinic.caller.user_id)
-    assert created["details"]["name"] == doctor.name
+    # That there is a name, and not whose: entries are kept for ever.
+    assert created["details"]["name"] is True
     assert (changed["type"], changed["details"]) == (
         "doctor.changed",
-        {"name": "Dr. Eve", "version": 2},
+        {"name": True, "version": 2},
     )
 
 

@@ -320,6 +320,8 @@ class World:
                 environment=house.keys.environment,
                 now=self.time.now(),
                 grace=grace,
+                # Stamps are the server's, whose time does not stand still; nobody seals here.
+                seal_grace=None,
             )
         )
 

@@ -32,6 +32,7 @@ from slotkeeper.adapters.mongo.paid_slots import MongoPaidSlots
 from slotkeeper.adapters.mongo.people import MongoDoctors, MongoUsers
 from slotkeeper.adapters.mongo.personal import MongoPersonalData
 from slotkeeper.adapters.mongo.sagas import MongoSagas
+from slotkeeper.adapters.mongo.seals import MongoSeals
 from slotkeeper.adapters.mongo.slots import MongoSlots
 from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
@@ -65,6 +66,7 @@ from slotkeeper.services.relay_outbox import Relayed, relay_outbox
 from slotkeeper.services.release_hold import release_hold
 from slotkeeper.services.reschedule_booking import reschedule_booking
 from slotkeeper.services.resend_otp import resend_otp
+from slotkeeper.services.seal_audit import Sealed, seal_audit
 from slotkeeper.services.settle_payments import Settlement, settle_payments
 from slotkeeper.services.verify_otp import Confirmation, verify_otp
 
@@ -144,6 +146,7 @@ def _stores(database: Database[dict[str, Any]], policy: BookingPolicy) -> dict[s
         "doctors": MongoDoctors(database),
         "deliveries": MongoDeliveries(database),
         "failures": MongoFailures(database, policy),
+        "seals": MongoSeals(database),
     }
 
 
@@ -161,6 +164,7 @@ class House:
     doctors: MongoDoctors
     deliveries: MongoDeliveries
     failures: MongoFailures
+    seals: MongoSeals
     gate: RedisGate
     codes: RedisCodes
     maker: HotpCodes
@@ -465,6 +469,9 @@ class House:
             jobs=self.queue,
             has_time=lambda: True,
         )
+
+    def seal(self) -> Sealed:
+        return seal_audit(seals=self.seals, clock=SystemClock(), has_time=lambda: True)
 
     # --- what time and misfortune do
 

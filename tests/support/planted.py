@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from bson.timestamp import Timestamp
 
 from slotkeeper.domain.attempt import attempt_id, booking_id
 from slotkeeper.domain.booking import Booking
@@ -32,6 +34,8 @@ class Scene:
     old: Booking
     new: Booking
     """Took the place of `old`."""
+    heads: dict[int, str] = field(default_factory=dict)
+    """Blocks of the audit chain, as an operator noted them."""
 
     @classmethod
     def of(cls, house: House) -> Scene:
@@ -50,6 +54,16 @@ class Scene:
     def settle(self) -> None:
         self.house.sweep()
         self.house.relay()
+
+    def seal(self, blocks: int = 1) -> None:
+        """The entries in so many blocks of the chain, and the newest noted."""
+        for number in range(1, blocks + 1):
+            if number > 1:
+                self.insert("audit_logs", clinic_s_entry(f"calendar_{number}"))
+            head = self.house.seal().head
+            assert head is not None
+            assert head.number == number
+            self.heads = {head.number: head.hash}
 
     def of_booking(self, booking: Booking) -> list[str]:
         """The ids of the facts that tell of it, oldest first."""
@@ -384,6 +398,175 @@ def a_notification_stuck_half_way(scene: Scene) -> tuple[str, set[str]]:
     return "e-1-sms", {"e-1-sms"}
 
 
+# --- the audit log and its chain
+
+
+def clinic_s_entry(id_: str, ago: timedelta = timedelta(0), **fields: object) -> Document:
+    """An entry that nothing else refers to, recorded so long ago."""
+    recorded = Timestamp(int((now() - ago).timestamp()), 1) if ago else Timestamp(0, 0)
+    told = {"type": "calendar.blocked", "aggregateId": "dr-1", "doctorId": "dr-1", "details": {}}
+    asked = {"actor": "staff", "requestId": "r-1", "at": now() - ago}
+    return {"_id": id_, **told, **asked, "recordedAt": recorded, **fields}
+
+
+@planted("audit_entry_gone", "event_without_audit")
+def a_sealed_entry_is_gone(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    [_, end] = scene.of_booking(scene.ended)
+    scene.delete("audit_logs", end)
+    return end, {"1"}
+
+
+@planted("audit_entry_gone")
+def a_sealed_entry_of_a_clinic_is_gone(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=3)
+    scene.delete("audit_logs", "calendar_2")
+    return "calendar_2", {"2"}
+
+
+@planted("audit_entry_changed", "event_differs_from_audit")
+def a_sealed_entry_was_changed(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    [_, end] = scene.of_booking(scene.ended)
+    scene.change("audit_logs", end, requestId="another")
+    return end, {end, "1"}
+
+
+@planted("audit_entry_changed", "malformed_document")
+def a_sealed_number_is_of_another_type(scene: Scene) -> tuple[str, set[str]]:
+    # Equal in every comparison, and yet not what was written.
+    scene.seal()
+    [_, end] = scene.of_booking(scene.ended)
+    scene.change("audit_logs", end, version=float(scene.document("audit_logs", end)["version"]))
+    return end, {end, "1"}
+
+
+@planted("audit_block_missing")
+def a_block_is_gone(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=3)
+    scene.delete("audit_seals", 2)
+    return "2", {"2"}
+
+
+@planted("audit_block_missing")
+def the_first_block_is_gone(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=2)
+    scene.delete("audit_seals", 1)
+    return "1", {"1"}
+
+
+@planted("audit_chain_broken")
+def a_block_was_changed(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=3)
+    scene.change("audit_seals", 2, sealedAt=Timestamp(1, 1))
+    return "3", {"2", "3"}
+
+
+@planted("audit_chain_broken", "audit_entry_changed")
+def an_entry_and_its_block_were_changed_alike(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=3)
+    scene.change("audit_logs", "calendar_2", actor="nobody")
+    scene.change("audit_seals", 2, digests=b"x" * 32)
+    return "3", {"2", "3"}
+
+
+@planted("audit_chain_broken", "audit_head_differs")
+def a_block_in_the_place_of_another(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=2)
+    forged = {**scene.document("audit_seals", 2), "previous": "f" * 64}
+    scene.delete("audit_seals", 2)
+    scene.insert("audit_seals", forged)
+    return "2", {"1", "2"}
+
+
+@planted("malformed_document")
+def a_block_of_an_old_number(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=2)
+    scene.insert("audit_seals", {**scene.document("audit_seals", 1), "_id": 0, "ids": ["else"]})
+    return "0", {"0"}
+
+
+@planted("malformed_document")
+def a_block_between_two_numbers(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=2)
+    scene.insert("audit_seals", {**scene.document("audit_seals", 1), "_id": 1.5, "ids": ["else"]})
+    return "(float)", {"(float)"}
+
+
+@planted("malformed_document")
+def a_block_without_its_digests(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    scene.heads = {}
+    scene.change("audit_seals", 1, digests=b"")
+    return "1", {"1"}
+
+
+@planted("audit_not_sealed")
+def entries_that_nobody_seals(scene: Scene) -> tuple[str, set[str]]:
+    for number in (1, 2):
+        scene.insert("audit_logs", clinic_s_entry(f"calendar_{number}", timedelta(minutes=10)))
+    return "calendar_1", {"calendar_1"}
+
+
+@planted("audit_not_sealed")
+def an_entry_from_before_there_were_stamps(scene: Scene) -> tuple[str, set[str]]:
+    entry = clinic_s_entry("calendar_1")
+    del entry["recordedAt"]
+    scene.insert("audit_logs", entry)
+    return "calendar_1", {"calendar_1"}
+
+
+@planted("audit_passed_over")
+def an_entry_put_there_with_an_old_time(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    scene.insert("audit_logs", clinic_s_entry("calendar_old", DAY))
+    scene.house.seal()
+    return "calendar_old", {"calendar_old"}
+
+
+@planted("audit_passed_over")
+def an_entry_put_there_with_a_time_to_come(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    scene.insert("audit_logs", clinic_s_entry("calendar_new", -DAY))
+    scene.house.seal()
+    return "calendar_new", {"calendar_new"}
+
+
+@planted("audit_passed_over")
+def an_entry_whose_stamp_is_no_stamp(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    stamps = [Timestamp(1, 1), Timestamp(2, 1)]
+    scene.insert("audit_logs", clinic_s_entry("calendar_odd", recordedAt=stamps))
+    scene.house.seal()
+    return "calendar_odd", {"calendar_odd"}
+
+
+@planted("audit_head_missing")
+def the_newest_blocks_are_cut_off(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=3)
+    scene.delete("audit_seals", 2, 3)
+    return "3", {"1"}
+
+
+@planted("audit_head_missing")
+def all_blocks_are_gone(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal(blocks=2)
+    scene.delete("audit_seals", 1, 2)
+    return "2", set()
+
+
+@planted("audit_head_differs", "event_differs_from_audit")
+def the_whole_chain_was_written_anew(scene: Scene) -> tuple[str, set[str]]:
+    scene.seal()
+    noted = scene.heads
+    [_, end] = scene.of_booking(scene.ended)
+    scene.change("audit_logs", end, userId="nobody")
+    scene.delete("audit_seals", 1)
+    scene.seal()
+    scene.heads = noted
+    return "1", {"1"}
+
+
 # --- one effect a request
 
 
@@ -614,7 +797,7 @@ def a_booking_whose_id_is_a_document(scene: Scene) -> tuple[str, set[str]]:
     return "(dict)", {"(dict)"}
 
 
-@planted("malformed_document")
+@planted("malformed_document", "audit_not_sealed")
 def an_audit_entry_of_no_slot(scene: Scene) -> tuple[str, set[str]]:
     scene.insert("audit_logs", {"_id": "something", "type": "booking.confirmed"})
     return "something", {"something"}

@@ -213,7 +213,7 @@ def test_the_seed_calls_only_what_the_layer_has_of_boto3() -> None:
 
 
 def test_a_schedule_event_comes_from_a_schedule_of_the_template() -> None:
-    for name in ("expire_locks", "relay_outbox", "settle_payments"):
+    for name in ("expire_locks", "relay_outbox", "settle_payments", "seal_audit"):
         (schedule,) = FUNCTIONS[name]["Events"].values()
         named = schedule["Properties"]["Name"]["!Sub"]
 

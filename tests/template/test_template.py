@@ -376,7 +376,9 @@ def test_consumer_answers_each_message_by_itself(queue: str, function: Node, eve
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-@pytest.mark.parametrize("folder", ["expire_locks", "relay_outbox", "settle_payments"])
+@pytest.mark.parametrize(
+    "folder", ["expire_locks", "relay_outbox", "settle_payments", "seal_audit"]
+)
 def test_sweep_runs_every_minute_and_what_fails_is_set_aside(folder: str) -> None:
     [function] = [found for found in FUNCTIONS.values() if folder_of(found) == folder]
     [schedule] = events_of(function, "ScheduleV2")

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.mongo.personal import MongoPersonalData
     from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
     from slotkeeper.adapters.mongo.sagas import MongoSagas
+    from slotkeeper.adapters.mongo.seals import MongoSeals
     from slotkeeper.adapters.mongo.slots import MongoSlots
     from slotkeeper.adapters.mongo.timetables import MongoTimetables
     from slotkeeper.adapters.payment.stripe import StripePayments
@@ -158,6 +159,13 @@ def ledger() -> MongoLedger:
     from slotkeeper.adapters.mongo.ledger import MongoLedger
 
     return MongoLedger(database(), together, takes_payment=settings().takes_payment)
+
+
+@cache
+def audit_seals() -> MongoSeals:
+    from slotkeeper.adapters.mongo.seals import MongoSeals
+
+    return MongoSeals(database())
 
 
 @cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tests.concurrency.race import Race
-from tests.concurrency.races import clinics, confirmations, ends, holds, relays
+from tests.concurrency.races import clinics, confirmations, ends, holds, relays, seals
 
 _ALL = (
     holds.HOLD_HOLD,
@@ -23,6 +23,8 @@ _ALL = (
     ends.REPLACES_CANCEL,
     ends.REPLACES_REPLACES,
     relays.RELAY_RELAY,
+    seals.SEAL_SEAL,
+    seals.SEAL_WRITE,
     clinics.SCHEDULE_SCHEDULE,
     clinics.SAME_SCHEDULE,
     clinics.HOLD_REMOVE,

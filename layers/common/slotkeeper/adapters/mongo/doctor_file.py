@@ -31,7 +31,8 @@ from slotkeeper.domain.time_zone import Era, eras, instant_of
 from slotkeeper.domain.timetable import Asked
 
 _NOTED = {"clinicId", "name", "specialty", "timeZone", "consultationFee", "version"}
-"""What the audit log keeps of a doctor."""
+"""What the audit log tells of a doctor: of a name only that it was given, as entries are kept for
+ever and hold nobody's name."""
 
 
 class MongoDoctorFile:
@@ -78,8 +79,9 @@ class MongoDoctorFile:
             return in_transaction(self._client, write)
 
     def _note(self, event: str, told: Document, asked: Asked, session: ClientSession) -> None:
-        details = {name: value for name, value in told.items() if name in _NOTED}
-        id_ = asked.entry_id(event, told["_id"], details)
+        noted = {name: value for name, value in told.items() if name in _NOTED}
+        id_ = asked.entry_id(event, told["_id"], noted)
+        details = {**noted, "name": True} if "name" in noted else noted
         entry = entry_document(
             id_, event, told["_id"], asked=asked, at=datetime.now(UTC), details=details
         )

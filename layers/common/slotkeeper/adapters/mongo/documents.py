@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bson.timestamp import Timestamp
+
 from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
@@ -23,6 +25,7 @@ SLOTS = "slots"
 BOOKINGS = "bookings"
 OUTBOX = "outbox"
 AUDIT_LOGS = "audit_logs"
+AUDIT_SEALS = "audit_seals"
 DOCTORS = "doctors"
 USERS = "users"
 DELIVERIES = "deliveries"
@@ -34,6 +37,9 @@ FACT_VERSION = 1
 """Of the facts in slots that this code can read; one without a version is of this."""
 OUTBOX_VERSION = 1
 """Of the rows that this code writes and can read; a row without one is of version 1."""
+
+STAMP = Timestamp(0, 0)
+"""In its place the server that stores a document puts its own clock's time, unlike any other."""
 
 TODAY = {"$dateToString": {"date": "$$NOW", "format": "%Y-%m-%d"}}
 """The day (UTC) by the database's clock, in a pipeline."""
@@ -195,8 +201,8 @@ def outbox_document(event: DomainEvent) -> Document:
 
 
 def audit_document(event: DomainEvent) -> Document:
-    """Ids and states: what a person wrote as reason is the booking's alone, whence it can go."""
-    return {**_event_fields(event), **_payment(event.payment)}
+    """An entry is kept for ever: it holds ids, and nothing that a person wrote (docs/audit.md)."""
+    return {**_event_fields(event), "recordedAt": STAMP, **_payment(event.payment)}
 
 
 def _event_fields(event: DomainEvent) -> Document:
@@ -238,6 +244,7 @@ def entry_document(
         "actor": asked.actor,
         "requestId": asked.request_id,
         "at": at,
+        "recordedAt": STAMP,
         "details": dict(details),
     }
 

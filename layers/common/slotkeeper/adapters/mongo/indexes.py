@@ -13,6 +13,7 @@ from pymongo.database import Database
 
 from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
+    AUDIT_SEALS,
     BOOKINGS,
     DELIVERIES,
     DOCTORS,
@@ -36,6 +37,7 @@ USER_BOOKINGS = "user_bookings_by_start"
 DOCTOR_BOOKINGS = "doctor_bookings_by_start"
 BOOKINGS_BY_STATUS = "status_by_start"
 ALL_BOOKINGS = "by_start"
+BY_RECORDING = "by_recording"
 DOCTORS_BY = {
     frozenset[str](): "by_name",
     frozenset({"specialty"}): "by_specialty",
@@ -118,6 +120,12 @@ INDEXES: Mapping[str, list[IndexModel]] = {
         _index(
             USER_AUDIT, "userId", "at", "_id", partialFilterExpression={"userId": {"$exists": True}}
         ),
+        # The sealing: entries as they were recorded, those of no stamp first.
+        _index(BY_RECORDING, "recordedAt", "at", "_id"),
+    ],
+    AUDIT_SEALS: [
+        # Whether an entry is in a block, and never in two.
+        _index("one_block_per_entry", "ids", unique=True),
     ],
     DELIVERIES: [
         # One day longer than SQS may deliver again.

@@ -1,0 +1,27 @@
+"""The audit log's chain: blocks that seal entries, each naming the hash of the one before it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+FIRST = "0" * 64
+"""What the first block names for a block before it."""
+LATE = timedelta(minutes=5)
+"""How much later than its stamp an entry may come to be seen and still be looked for: several times
+what a transaction may stay open."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest block of the chain: nothing before it can be changed without changing its hash."""
+
+    number: int
+    hash: str
+    reached: tuple[int, int] | None = None
+    """The newest stamp sealed so far: seconds and a number within the second."""
+    history_at: datetime | None = None
+    """The same of entries from before there were stamps, by the time they tell."""
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
