@@ -46,7 +46,7 @@ def raw(house: House, collection: str, id_: object) -> bytes:
         house.database[collection].with_options(options).find_one({"_id": id_})
     )
     assert found is not None
-    return found.raw
+    return bytes(found.raw)
 
 
 def unsealed(house: House) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from slotkeeper import bootstrap
 from slotkeeper.adapters.aws.jobs import SqsJobs
 from slotkeeper.adapters.aws.notifier import AwsNotifier
 from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
-from slotkeeper.adapters.aws.secrets import KeyRing
+from slotkeeper.adapters.aws.secrets import KeptSecret, read_api_key
 from slotkeeper.adapters.dependencies import NotificationQueue
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import CodeJob
@@ -407,7 +407,7 @@ def test_what_adapters_really_ask_of_aws_is_what_was_read_from_their_source(
     notifier = AwsNotifier(bootstrap.aws, sms_provider="sns", email_from="a@b")
     notifier.send(Channel.SMS, "+15550100", "", "text")
     notifier.send(Channel.EMAIL, "a@b", "subject", "text")
-    KeyRing(bootstrap.aws("secretsmanager"), "keys").key("k1")
+    KeptSecret(bootstrap.aws("secretsmanager"), "payment", read_api_key, bootstrap.clock()).value()
     LambdaRelayWaker(bootstrap.aws("lambda"), "relay").wake()
     NotificationQueue(bootstrap.aws, "https://queue").check()
     bootstrap.aws.cache_clear()
