@@ -100,12 +100,11 @@ def everything(house: House) -> str:
     }
     redis: dict[str, Any] = {}
     for key in house.redis.scan_iter(f"{house.keys.environment}:*"):
-        kind = house.redis.type(key)
-        redis[key] = {
-            "string": house.redis.get,
-            "hash": house.redis.hgetall,
-            "zset": lambda k: house.redis.zrange(k, 0, -1),
-        }[str(kind)](key)
+        kind = str(house.redis.type(key))
+        if kind == "hash":
+            redis[key] = house.redis.hgetall(key)
+        else:
+            redis[key] = house.redis.zrange(key, 0, -1) if kind == "zset" else house.redis.get(key)
     return str(documents) + str(redis)
 
 
