@@ -22,7 +22,6 @@ from local.config import ROOT
 from ops.audit import forget_texts, seal
 from ops.check import check
 from slotkeeper.adapters.mongo import seals as seals_module
-from slotkeeper.adapters.mongo.seals import MongoSeals
 from slotkeeper.domain.audit import FIRST, LATE, Head
 from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.user import Caller, Role
@@ -46,7 +45,7 @@ def raw(house: House, collection: str, id_: object) -> bytes:
         house.database[collection].with_options(options).find_one({"_id": id_})
     )
     assert found is not None
-    return found.raw
+    return bytes(found.raw)
 
 
 def unsealed(house: House) -> list[tuple[str, str]]:
