@@ -7,7 +7,7 @@ instant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from bson.binary import Binary
@@ -51,7 +51,7 @@ def audit_violations(
 # --- blocks, and the entries they have
 
 
-def _chain(reader: Reader, heads: Mapping[int, str]) -> Iterator[Violation]:
+def _chain(reader: Reader, heads: Mapping[int, str]) -> Generator[Violation, None, Head | None]:
     """Returns the newest block."""
     newest: Head | None = None
     missing = set(heads)

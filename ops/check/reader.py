@@ -84,14 +84,15 @@ class Reader:
         size: int,
         only: Mapping[str, int] | None = None,
     ) -> Iterator[list[Stored]]:
-        index = [(name, 1) for name in by]
+        index: list[tuple[str, Any]] = [(name, 1) for name in by]  # Any: as the driver has it
         last: Stored | None = None
         while True:
             cursor = collection.find(projection=only, session=self._session, batch_size=size + 2)
             cursor = cursor.hint(index).sort(index).limit(size + 1)
             if last is not None:
                 # Bounds of the index itself: a comparison would stop at the next type of value.
-                cursor = cursor.min([(name, last.get(name)) for name in by])
+                bounds: list[Any] = [(name, last.get(name)) for name in by]
+                cursor = cursor.min(bounds)
             with pymongo.timeout(PAGE_SECONDS):
                 page = list(cursor)
             if last is not None and page and page[0]["_id"] == last["_id"]:

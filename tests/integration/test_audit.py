@@ -22,7 +22,6 @@ from local.config import ROOT
 from ops.audit import forget_texts, seal
 from ops.check import check
 from slotkeeper.adapters.mongo import seals as seals_module
-from slotkeeper.adapters.mongo.seals import MongoSeals
 from slotkeeper.domain.audit import FIRST, LATE, Head
 from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.user import Caller, Role

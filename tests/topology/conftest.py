@@ -12,6 +12,7 @@ from local.redis_servers import redis_servers
 from slotkeeper.adapters.redis.client import connect
 from tests.support import servers
 from tests.support.nodes import running
+from tests.topology.secured import Secured, secured_mongod
 
 
 @dataclass(frozen=True)
@@ -38,3 +39,10 @@ def nodes_of(topology: Topology) -> Iterator[RedisNodes]:
     nodes = redis_servers(config)
     with running(config, nodes):
         yield RedisNodes(config, {node.name: node for node in nodes})
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+    """A mongod that wants TLS and a password."""
+    with secured_mongod(tmp_path_factory.mktemp("tls")) as server:
+        yield server

@@ -14,6 +14,7 @@ from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, AUDIT_SEALS, Documen
 from slotkeeper.domain.errors import BrokenInvariant
 from slotkeeper.services.seal_audit import Sealed
 from tests.concurrency import guards
+from tests.concurrency.at_once import Call
 from tests.concurrency.lost import ensure
 from tests.concurrency.race import THREADS, Control, Race, Results, Round
 from tests.support.house import House
@@ -96,7 +97,7 @@ def _seal_write(house: House, _: int) -> Round:
         _ensure_whole(house)
         return "sealed"
 
-    sides = {
+    sides: dict[str, list[Call]] = {
         "seal": [house.seal] * (THREADS - _WRITERS),
         "write": [lambda: _write_slowly(house)] * _WRITERS,
     }
