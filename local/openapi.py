@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import ValidationError
+
 from local.config import ROOT
 from local.openapi_answers import answers_of, components
 from local.openapi_schemas import REFERENCES, schemas_of, without_null
-from slotkeeper.contracts.shapes import Nothing
+from slotkeeper.contracts.shapes import Nothing, Request
 from slotkeeper.entrypoints.http import App
 from slotkeeper.entrypoints.operation import Operation
 
@@ -99,12 +101,19 @@ def _tag(operation: Operation) -> str:
 
 def _body(operation: Operation) -> Node:
     model = operation.body_model
-    has_to = any(field.is_required() for field in model.model_fields.values())
     return {
         # As the handler's entry has it: a PUT without a body would remove everything.
-        "required": has_to or operation.method == "PUT",
+        "required": not _takes_nothing(model) or operation.method == "PUT",
         "content": {"application/json": {"schema": _reference(model)}},
     }
+
+
+def _takes_nothing(model: type[Request]) -> bool:
+    try:
+        model.model_validate({})
+    except ValidationError:
+        return False
+    return True
 
 
 def _reference(model: type) -> Node:

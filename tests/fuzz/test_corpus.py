@@ -7,30 +7,12 @@ import logging
 import pytest
 
 from slotkeeper.entrypoints.observability import logger
-from tests.fuzz.corpus import PLANTED, Case, Given, corpus
+from tests.fuzz.campaign import given_of
+from tests.fuzz.corpus import PLANTED, Case, corpus
 from tests.fuzz.faults import INNARDS, faults_of
 from tests.fuzz.ground import OTHERS, Ground
 from tests.fuzz.requests import ROUTES
 from tests.fuzz.wire import Answer
-
-
-def given_of(ground: Ground) -> Given:
-    people = ground.people
-    return Given(
-        ids={
-            "doctor": people.doctor,
-            "slot": people.slots[0],
-            "booking": people.bookings[0],
-            "attempt": people.attempts[0],
-        },
-        others={
-            "doctor": people.other_doctor,
-            "booking": people.other_booking,
-            "attempt": people.other_attempt,
-            "slot": f"{people.other_doctor}_20990101T0900Z",
-        },
-        tokens=people.tokens,
-    )
 
 
 def wrong_with(case: Case, answer: Answer) -> list[str]:
