@@ -14,6 +14,7 @@ CONTRACT = {
     "slot_held": 409,
     "slot_unavailable": 409,
     "booking_not_confirmed": 409,
+    "appointments_ahead": 409,
     "request_in_progress": 409,
     "version_conflict": 409,
     "hold_expired": 410,

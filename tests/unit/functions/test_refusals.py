@@ -110,6 +110,14 @@ def put_me_event(*, body: object = None, **parts: Any) -> Event:
     return http_event("PUT", "/me", body=body, **parts)
 
 
+def export_event(**parts: Any) -> Event:
+    return http_event("GET", "/me/export", **parts)
+
+
+def erase_event(**parts: Any) -> Event:
+    return http_event("DELETE", "/me", **parts)
+
+
 CLINIC_ROUTES: Mapping[str, tuple[Handler, Callable[..., Event]]] = {
     name: (manage_clinic, event)
     for name, event in {
@@ -137,6 +145,8 @@ ROUTES: Mapping[str, tuple[Handler, Callable[..., Event]]] = {
     "doctor": (list_doctors, doctor_event),
     "me": (profile, me_event),
     "put me": (profile, put_me_event),
+    "export": (profile, export_event),
+    "erase": (profile, erase_event),
     **CLINIC_ROUTES,
 }
 LISTS = ["slots", "bookings", "doctors"]
