@@ -20,7 +20,10 @@ _SLOT_VERSIONS = {"slots", "outbox", "audit_logs"}
 """Where `version` is the slot's: a hold that was undone and placed again has moved it."""
 _LEASED = {"sagas"}
 """Where `version` also counts the workers that took it up."""
-_UNSEEN = {"requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"}
+_UNSEEN = {
+    *("requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"),
+    "shared",  # says that a retry came after the hold was placed
+}
 _SHAPES = [
     (re.compile(pattern), shape)
     for pattern, shape in (

@@ -39,6 +39,7 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 from slotkeeper.domain.user import Caller, Channel
 from slotkeeper.ports.codes import CodeRecord
+from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, SlotPages, View
@@ -262,7 +263,11 @@ class House:
         )
 
     def answer(
-        self, ticket: HoldTicket, channel: Channel | None = None, replaces: str | None = None
+        self,
+        ticket: HoldTicket,
+        channel: Channel | None = None,
+        replaces: str | None = None,
+        together: Together = together,
     ) -> Answer:
         return hold_slot(
             ticket=ticket,
