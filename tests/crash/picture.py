@@ -25,6 +25,7 @@ _LEASED = {"sagas"}
 _UNSEEN = {
     *("requestId", "leaseId", "takenBy", "calendarVersion", "lastVersion", "messageId"),
     *("previous", "digests"),
+    "shared",  # says that a retry came after the hold was placed
 }
 _SHAPES = [
     (re.compile(pattern), shape)

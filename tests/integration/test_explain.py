@@ -324,7 +324,7 @@ def test_a_person_is_told_and_forgotten_by_index(busy: House, plans: Plans) -> N
 
 
 def _free(house: House, number: int) -> str:
-    # Free now and in two days, which is more than free in two days: by then, holds of now are over.
+    # Judged by now: in two days, a slot that is held now would count as free.
     wanted = ListSlotsQuery.model_validate({"from": _text(NOW + 2 * DAY)}).wanted("dr-10")
     found = house.slots.free_slots(wanted, now=NOW, after=None, skip=number, limit=1)
     return found[0].id

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
+from slotkeeper.adapters.together import together
 from slotkeeper.domain.errors import (
     IdempotencyKeyReused,
     InvalidRequest,
@@ -16,9 +20,11 @@ from slotkeeper.domain.errors import (
     SlotInPast,
     SlotUnavailable,
     TooManyHolds,
+    Unavailable,
 )
 from slotkeeper.domain.slot import SlotStatus
 from slotkeeper.domain.user import Channel
+from slotkeeper.ports.notifications import CodeJob
 from tests.support.house import House
 
 
@@ -242,6 +248,60 @@ def test_holding_ones_own_slot_again_answers_the_same_attempt_and_end(house: Hou
     new = [key for key in house.redis_keys() if key not in keys]
     assert all(key.startswith("booking:attempt:") for key in new)
     assert house.redis.zcard(house.keys.places(alice)) == 1
+
+
+@dataclass
+class _Meanwhile:
+    """A queue that takes nothing, and where something else happens first."""
+
+    happens: Callable[[], Any]
+
+    def send_code(self, job: CodeJob) -> None:
+        self.happens()
+        raise Unavailable
+
+
+def test_a_hold_that_another_tab_was_told_of_stays_though_its_own_request_failed(
+    house: House,
+) -> None:
+    slot, alice = house.slot(), house.patient()
+    told: list[str] = []
+    queue: Any = _Meanwhile(lambda: told.append(house.hold(slot, alice)))
+    failing = replace(house, queue=queue)
+    first = house.ticket(slot, alice)
+
+    with pytest.raises(Unavailable):
+        failing.answer(first)
+
+    assert told == [first.attempt_id]
+    assert house.document(slot)["hold"]["attemptId"] == first.attempt_id
+    assert house.redis.get(house.keys.lock(slot)) == first.attempt_id
+    assert house.redis.pttl(house.keys.lock(slot)) > 60_000
+    assert house.redis.zscore(house.keys.places(alice), f"{slot}:{first.attempt_id}")
+    assert not house.redis.exists(house.keys.request(first.request_key))
+    assert house.verify(first.attempt_id, alice).is_new
+
+
+def test_a_hold_given_up_while_another_tab_reads_it_is_not_told_to_that_tab(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    ticket = house.ticket(slot, alice)
+    admission = house.gate.admit(ticket)
+    house.slots.place_hold(
+        slot, attempt_id=ticket.attempt_id, user_id=alice, channel=None, request_id="first"
+    )
+
+    def gives_up(*calls: Callable[[], Any]) -> list[Any]:
+        read = together(*calls)
+        assert house.slots.undo_hold(slot, attempt_id=ticket.attempt_id, request_id="first")
+        return read
+
+    with pytest.raises(SlotHeld) as refused:
+        house.answer(house.ticket(slot, alice), together=gives_up)
+
+    assert refused.value.retry_after_seconds == 1
+    assert house.document(slot)["status"] == "active"
+    house.gate.withdraw(ticket, admission)
+    assert house.hold(slot, alice) != ticket.attempt_id
 
 
 def test_a_crash_before_the_code_was_queued_is_made_good_by_the_retry(house: House) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import pymongo
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, WriteConcern
 
 from local.processes import is_taken
 from slotkeeper.adapters.dependencies import MongoPrimary, RedisServer
 from slotkeeper.adapters.mongo.client import connect as connect_mongo
+from slotkeeper.adapters.mongo.documents import USERS
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
@@ -49,6 +52,18 @@ def failing(mongo: MongoClient[dict[str, Any]]) -> Iterator[Any]:
 
     yield fail
     mongo.admin.command("configureFailPoint", "failCommand", mode="off")
+
+
+@contextmanager
+def _majority_unknown(mongo: MongoClient[dict[str, Any]]) -> Iterator[None]:
+    """A primary that has what was written, and does not know yet that a majority has it."""
+    mongo.admin.command("configureFailPoint", "disableSnapshotting", mode="alwaysOn")
+    try:
+        yield
+    finally:
+        mongo.admin.command("configureFailPoint", "disableSnapshotting", mode="off")
+        # The next write tells what is on a majority; of themselves they come every ten seconds.
+        mongo.admin.command("appendOplogNote", 1, data={"majority": "known again"})
 
 
 def test_holding_without_redis_is_refused_and_touches_nothing(
@@ -120,6 +135,21 @@ def test_a_hold_placed_without_our_learning_of_it_is_undone(house: House, failin
 
     assert house.document(slot)["status"] == "active"
     assert house.redis_keys() == []
+
+
+def test_a_profile_that_a_new_primary_cannot_read_yet_is_not_taken_for_none(
+    house: House, mongo: MongoClient[dict[str, Any]]
+) -> None:
+    slot, alice = house.slot(), "alice"
+
+    with _majority_unknown(mongo):
+        profiles = house.database[USERS].with_options(write_concern=WriteConcern(1))
+        profiles.insert_one({"_id": alice, "phone": "+15550123"})
+        assert house.users.get(alice).phone is None  # so it reads
+        with pytest.raises(Unavailable), pymongo.timeout(0.5):
+            house.users.get_for_code(alice)
+
+    assert house.hold(slot, alice)
 
 
 def test_a_broken_connection_is_healed_by_the_driver(house: House, failing: Any) -> None:

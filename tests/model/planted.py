@@ -112,9 +112,7 @@ class _Leaky:
 
     gate: Any
 
-    def withdraw(
-        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
-    ) -> None: ...
+    def withdraw(self, ticket: HoldTicket, admission: Admission, **_: bool) -> None: ...
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.gate, name)

@@ -245,6 +245,7 @@ class FakeSlots(Fake):
         self.policy = policy
         self.slots = {slot.id: slot for slot in slots}
         self.placed_by: dict[str, str] = {}
+        self.shared: set[str] = set()
         self.sent_by: dict[str, str] = {}
         self.accepted: set[str] = set()
         self.pending: list[DomainEvent] = []
@@ -282,12 +283,24 @@ class FakeSlots(Fake):
                 self.placed_by[slot_id] = request_id
             return self._decision(slot_id, made=self.placed_by.get(slot_id) == request_id)
 
-    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> None:
+    def share_hold(self, slot_id: str, *, attempt_id: str) -> bool:
+        with self._called("share_hold"):
+            hold = self._get(slot_id).hold
+            is_there = hold is not None and hold.attempt_id == attempt_id
+            if is_there:
+                self.shared.add(attempt_id)
+            return is_there
+
+    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> bool:
         with self._called("undo_hold"):
             slot = self._get(slot_id)
-            is_ours = slot.hold is not None and slot.hold.attempt_id == attempt_id
-            if is_ours and self.placed_by.get(slot_id) == request_id:
-                self._put(slot, status=SlotStatus.ACTIVE, hold=None)
+            is_there = slot.hold is not None and slot.hold.attempt_id == attempt_id
+            if not is_there or self.placed_by.get(slot_id) != request_id:
+                return True
+            if attempt_id in self.shared:
+                return False
+            self._put(slot, status=SlotStatus.ACTIVE, hold=None)
+            return True
 
     def find_attempt(self, attempt_id: str) -> SlotDecision | None:
         with self._called("find_attempt"):
@@ -1025,14 +1038,20 @@ class FakeGate(Fake):
             )
 
     def withdraw(
-        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+        self,
+        ticket: HoldTicket,
+        admission: Admission,
+        *,
+        was_placed: bool = False,
+        stays: bool = False,
     ) -> None:
         with self._called("withdraw"):
             if admission.busy_for_ms is not None:
                 if admission.took_lock:
                     del self.locks[ticket.slot_id]
                 return
-            self._return(ticket, admission)
+            if not stays:
+                self._return(ticket, admission)
             request = self.requests.get(ticket.request_key)
             if request and request.owner == ticket.request_id:
                 del self.requests[ticket.request_key]

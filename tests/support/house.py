@@ -52,6 +52,7 @@ from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Caller, Channel
 from slotkeeper.ports.codes import CodeRecord, KeyGone
+from slotkeeper.ports.common import Together
 from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, SlotPages, View
@@ -300,7 +301,11 @@ class House:
         )
 
     def answer(
-        self, ticket: HoldTicket, channel: Channel | None = None, replaces: str | None = None
+        self,
+        ticket: HoldTicket,
+        channel: Channel | None = None,
+        replaces: str | None = None,
+        together: Together = together,
     ) -> Answer:
         return hold_slot(
             ticket=ticket,

@@ -49,11 +49,17 @@ class HoldGate(Protocol):
         ...
 
     def withdraw(
-        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+        self,
+        ticket: HoldTicket,
+        admission: Admission,
+        *,
+        was_placed: bool = False,
+        stays: bool = False,
     ) -> None:
         """Give back what `admission` took, and only that; one trip.
 
-        Where a hold was placed and undone, pages of that moment are forgotten.
+        Where a hold was placed and undone, pages of that moment are forgotten. Where it stays,
+        so do its lock, seed and place: only the request's key is given back.
         """
         ...
 
@@ -62,8 +68,8 @@ class HoldGate(Protocol):
     ) -> None:
         """Keep the answer for replays, lock and place until the hold's end; one trip.
 
-        Where the patient's hold is of an earlier attempt, this one's lock, seed and place are
-        given back.
+        Where the patient's hold is of another attempt, that one's are kept, and what this one
+        took is given back.
         """
         ...
 

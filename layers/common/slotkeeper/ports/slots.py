@@ -55,8 +55,15 @@ class SlotStore(Protocol):
         """Reserve the slot if it is free or its hold is over. Raises NotFound."""
         ...
 
-    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> None:
-        """Take back the hold that this very request placed, if it did; tells no event."""
+    def share_hold(self, slot_id: str, *, attempt_id: str) -> bool:
+        """Whether the attempt's hold is there: who placed it does not undo it from now on."""
+        ...
+
+    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> bool:
+        """Take back the hold that this very request placed, if it did; tells no event.
+
+        False if it placed one that stays, since another request shares it.
+        """
         ...
 
     def find_attempt(self, attempt_id: str) -> SlotDecision | None:

@@ -100,6 +100,13 @@ def hold_slot(
             ensure_may_hold(
                 ticket, decision, hold, replaces, bookings=bookings, others=others, policy=policy
             )
+            if not decision.made and not slots.share_hold(
+                ticket.slot_id, attempt_id=hold.attempt_id
+            ):
+                raise SlotHeld(
+                    "Another request of yours held this slot, and gave it up a moment ago.",
+                    retry_after_seconds=1,
+                )
             receipt = HoldReceipt(
                 attempt_id=hold.attempt_id,
                 slot_id=ticket.slot_id,
@@ -186,15 +193,19 @@ def _given_back(
         if not succeeded:
             # What cannot be given back now lapses by itself within the claim (keys.LOCK_CLAIM).
             with suppress(Unavailable):
-                gate.withdraw(ticket, admission, was_placed=placing.was)
+                gate.withdraw(ticket, admission, was_placed=placing.was, stays=placing.stays)
 
 
 @dataclass(slots=True)
 class _Placing:
-    """Whether the request may have placed a hold, now and before it was undone."""
+    """Whether the request may have placed a hold, now and before it was undone.
+
+    A hold stays that another request of the patient's was answered with meanwhile.
+    """
 
     may_be: bool = False
     was: bool = False
+    stays: bool = False
 
 
 @contextmanager
@@ -211,7 +222,7 @@ def _undone(slots: SlotStore, ticket: HoldTicket, placing: _Placing) -> Iterator
         placing.was = placing.may_be
         if placing.may_be:
             with suppress(Unavailable):
-                slots.undo_hold(
+                placing.stays = not slots.undo_hold(
                     ticket.slot_id, attempt_id=ticket.attempt_id, request_id=ticket.request_id
                 )
 

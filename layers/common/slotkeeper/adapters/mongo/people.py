@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
 
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import (
@@ -33,6 +34,9 @@ class MongoUsers:
     def __init__(self, database: Database[Document]):
         self._users = database[USERS]
         self._quotas = database[QUOTAS]
+        # Just after it was elected, a primary may not know yet that what it has is on a majority,
+        # and read without it. A profile written a moment ago must not be taken for none.
+        self._surely = self._users.with_options(read_concern=ReadConcern("linearizable"))
 
     def get(self, user_id: str) -> User:
         with call():
@@ -71,7 +75,7 @@ class MongoUsers:
             _quotas("failuresId", into="failures"),
         ]
         with call():
-            found = list(self._users.aggregate(pipeline))
+            found = list(self._users.aggregate(pipeline)) or list(self._surely.aggregate(pipeline))
             if not found:
                 return user_of(user_id, None), CodesToday()
             user = user_of(user_id, found[0])

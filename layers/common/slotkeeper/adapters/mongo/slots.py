@@ -114,21 +114,31 @@ class MongoSlots:
         placed = decision.slot.hold and document["hold"].get("requestId") == request_id
         return replace(decision, made=bool(placed))
 
-    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> None:
+    def share_hold(self, slot_id: str, *, attempt_id: str) -> bool:
+        held = {"status": SlotStatus.RESERVED, "hold.attemptId": attempt_id}
         with call():
-            self._slots.update_one(
-                {
-                    **key_of(slot_id),
-                    "status": SlotStatus.RESERVED,
-                    "hold.attemptId": attempt_id,
-                    "hold.requestId": request_id,
-                },
+            shared = self._slots.update_one(
+                {**key_of(slot_id), **held}, {"$set": {"hold.shared": True}}
+            )
+        return shared.matched_count == 1
+
+    def undo_hold(self, slot_id: str, *, attempt_id: str, request_id: str) -> bool:
+        placed = {
+            **key_of(slot_id),
+            "status": SlotStatus.RESERVED,
+            "hold.attemptId": attempt_id,
+            "hold.requestId": request_id,
+        }
+        with call():
+            undone = self._slots.update_one(
+                {**placed, "hold.shared": {"$ne": True}},
                 {
                     "$set": {"status": SlotStatus.ACTIVE.value},
                     "$unset": {"hold": ""},
                     "$inc": {"version": 1},
                 },
             )
+            return undone.matched_count == 1 or self._slots.find_one(placed, {"_id": 1}) is None
 
     def find_attempt(self, attempt_id: str) -> SlotDecision | None:
         with call():

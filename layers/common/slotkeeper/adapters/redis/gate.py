@@ -105,10 +105,17 @@ class RedisGate:
         )
 
     def withdraw(
-        self, ticket: HoldTicket, admission: Admission, *, was_placed: bool = False
+        self,
+        ticket: HoldTicket,
+        admission: Admission,
+        *,
+        was_placed: bool = False,
+        stays: bool = False,
     ) -> None:
         is_other = admission.answer is not None or admission.is_reused
-        if admission.busy_for_ms is not None:
+        if stays:
+            commands = [self._abandon(ticket)]
+        elif admission.busy_for_ms is not None:
             # The request under way may have begun a moment ago: place and seed are its own.
             release = self._release(ticket.slot_id, ticket.attempt_id)
             commands = [release] if admission.took_lock else []
@@ -124,25 +131,24 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        keep: list[Command]
         if hold.attempt_id == ticket.attempt_id:
-            ends_at = round(hold.expires_at.timestamp() * 1000)
-            most = ms(self._policy.hold)
-            lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
-            place = _place(ticket.slot_id, ticket.attempt_id)
-            keep = [
-                lambda p: p.eval(script("extend_lock"), 1, lock, ticket.attempt_id, ends_at, most),
-                lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
-                self._forget_pages(ticket.slot_id),
-            ]
+            own = [self._forget_pages(ticket.slot_id)]
         else:
-            keep = self._returned(ticket, admission)
+            own = self._returned(ticket, admission)
+        ends_at = round(hold.expires_at.timestamp() * 1000)
+        most = ms(self._policy.hold)
+        lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
+        place = _place(ticket.slot_id, hold.attempt_id)
+        keep = [
+            lambda p: p.eval(script("extend_lock"), 1, lock, hold.attempt_id, ends_at, most),
+            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
+        ]
         # The answer last: from then on the request sent again does no more than repeat it.
         self._requests.complete(
             ticket.request_key,
             owner=ticket.request_id,
             answer=answer,
-            first=keep,
+            first=[*keep, *own],
         )
 
     def forget(
