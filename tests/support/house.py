@@ -278,7 +278,7 @@ class House:
 
     def patients(self, count: int, **profile: Any) -> list[str]:
         known = {"phone": "+15550123", "email": "p@example.com", **profile}
-        if known["phone"]:
+        if isinstance(known["phone"], str) and known["phone"]:
             known["phoneKey"] = phone_quota_id(known["phone"])
         ids = [uuid.uuid4().hex for _ in range(count)]
         self.database[USERS].insert_many([{"_id": user_id, **known} for user_id in ids])

@@ -27,7 +27,9 @@ class ExportQuery(Request):
     """Which page: the first, or the one where `cursor` stands."""
 
     limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = MAX_LIMIT
-    cursor: Annotated[str | None, Field(min_length=1, max_length=MAX_CURSOR)] = None
+    cursor: Annotated[
+        str | None, Field(min_length=1, max_length=MAX_CURSOR, pattern=r"^[A-Za-z0-9_-]+$")
+    ] = None
 
     def place(self, user_id: str) -> Place | None:
         """Raises InvalidRequest: a cursor of another list, or another person's."""
