@@ -19,7 +19,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 ## ---- run it
-.PHONY: run down demo token tokens inbox logs dlq redrive set-aside export-person erase-person clean
+.PHONY: run down demo token tokens inbox logs dlq redrive set-aside export-person erase-person audit-head clean
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -45,6 +45,8 @@ export-person: ## ID=...: all that is held about a person of the running system,
 erase-person: ## ID=... DRY=1 CANCEL=1: forget them (docs/privacy.md); only say so; cancel what is to come
 	@$(PY) -m ops erase --user "$(ID)" $(if $(DRY),--dry-run) $(if $(CANCEL),--cancel) \
 	  --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+audit-head: ## the newest block of the audit log's chain, to be kept elsewhere; URI=mongodb://...: another system's
+	@$(PY) -m ops audit head $(if $(URI),--mongo-uri "$(URI)",--stack .local/stack.json)
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
@@ -86,9 +88,10 @@ model: ## HISTORIES=1000 SEED=...: random histories against the model; prints it
 	  $(PY) -m pytest tests/model/test_bookings_machine.py -s
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
-check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
+check: ## read the running system for broken invariants; HEAD=N:HASH; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
 	@$(PY) -m ops check $(if $(URI),--mongo-uri "$(URI)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json") \
-	  $(if $(REDIS),--redis-url "$(REDIS)") $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)")
+	  $(if $(REDIS),--redis-url "$(REDIS)") $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)") \
+	  $(if $(HEAD),--audit-head "$(HEAD)")
 test-chaos: ## the short chaos: some faults under load, a minute
 	@$(PY) -m pytest tests/chaos
 chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load, and the verdict
@@ -96,11 +99,13 @@ chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load
 	  $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(JSON),--json $(JSON))
 
 ## ---- ship it
-.PHONY: build indexes lock openapi
+.PHONY: build indexes roles lock openapi
 build: ## sam build for a deployment, into .aws-sam/build
 	@$(PY) -m local build
 indexes: ## URI=mongodb://...: create the indexes of a deployed system
 	@$(PY) -m local indexes --uri "$(URI)"
+roles: ## URI=mongodb://...: create the database role of a deployed system's functions (docs/audit.md)
+	@$(PY) -m ops roles --mongo-uri "$(URI)"
 openapi: ## write openapi.json anew from what the handlers declare
 	@$(PY) -m local.openapi
 lock: ## pin anew what the *.in files ask for, with hashes

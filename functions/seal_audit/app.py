@@ -14,7 +14,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
     sealed = seal_audit(
         seals=bootstrap.audit_seals(),
         clock=bootstrap.clock(),
-        # A block is given up to twenty seconds.
+        # Between two blocks it may look through pages of what is sealed already.
         has_time=has_time(context, reserve_seconds=22.0),
     )
     count("audit_entries_sealed_total", sealed.entries)

@@ -25,3 +25,16 @@ class Head:
 
     def __str__(self) -> str:
         return f"{self.number}:{self.hash}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsealed:
+    """An entry that no block has, by what a block keeps of it."""
+
+    id: object
+    """Whatever was stored as one."""
+    digest: bytes
+    stamp: tuple[int, int] | None
+    """When it was written, unless that cannot be so."""
+    at: datetime | None
+    """What it tells of when it was, where it has no stamp."""

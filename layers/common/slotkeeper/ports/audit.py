@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from slotkeeper.domain.audit import Head
+from slotkeeper.domain.audit import Head, Unsealed
 
 
 class AuditSeals(Protocol):
@@ -13,12 +14,16 @@ class AuditSeals(Protocol):
         """The newest block; None where there is none yet. Raises Corrupted."""
         ...
 
-    def seal(
+    def unsealed(
         self, after: Head | None, *, limit: int, now: datetime, everything: bool = False
-    ) -> int | None:
-        """Append one block of up to `limit` entries that no block has; how many it has (0: none
-        was left, and no block was made), or None where another's block was quicker.
+    ) -> Iterator[Sequence[Unsealed]]:
+        """Entries that no block has, up to `limit` at a time, each as it is asked for.
 
-        Looks at what may have come since `after` was the newest; at `everything` if it is to.
+        Looks once through what may have come to be seen since `after` was the newest block; through
+        everything if it is to.
         """
+        ...
+
+    def append(self, after: Head | None, entries: Sequence[Unsealed]) -> bool:
+        """Make them the block that follows; False, with nothing done, if another did so first."""
         ...

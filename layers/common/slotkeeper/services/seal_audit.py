@@ -41,11 +41,12 @@ def seal_audit(
         Corrupted: the newest block is not one that this code makes; nothing is built on it.
     """
     entries = blocks = 0
+    is_outrun = False
     head = seals.head()
-    while has_time():
-        sealed = seals.seal(head, limit=MOST_ENTRIES, now=clock.now(), everything=everything)
-        if not sealed:
-            return Sealed(entries=entries, blocks=blocks, head=head, is_outrun=sealed is None)
-        entries, blocks = entries + sealed, blocks + 1
-        head = seals.head()
-    return Sealed(entries=entries, blocks=blocks, head=head, is_outrun=False)
+    found = seals.unsealed(head, limit=MOST_ENTRIES, now=clock.now(), everything=everything)
+    while has_time() and not is_outrun and (some := next(found, None)):
+        is_outrun = not seals.append(head, some)
+        if not is_outrun:
+            entries, blocks = entries + len(some), blocks + 1
+            head = seals.head()
+    return Sealed(entries=entries, blocks=blocks, head=head, is_outrun=is_outrun)

@@ -22,7 +22,7 @@ from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, AUDIT_SEALS, STAMP, Document
 from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.adapters.mongo.indexes import BY_RECORDING
-from slotkeeper.domain.audit import FIRST, LATE, Head
+from slotkeeper.domain.audit import FIRST, LATE, Head, Unsealed
 
 SEAL_VERSION = 1
 DIGEST = 32
@@ -34,8 +34,8 @@ RAW: CodecOptions[RawBSONDocument] = CodecOptions(
     unicode_decode_error_handler="replace",
 )
 _PAGE = 1_000
-_SECONDS = 20.0
-"""For a block: it reads a few pages."""
+_SECONDS = 10.0
+"""For a page, or a block: some thousand ids."""
 _ORDER = [("recordedAt", 1), ("at", 1), ("_id", 1)]
 _WITHOUT_TEXTS: Document = {"reason": None, "details.name": None}
 """Entries of an earlier version may hold what a person wrote; sealed, it could never be erased."""
@@ -86,52 +86,59 @@ class MongoSeals:
             found = self._raw_seals.find_one({"_id": {"$gte": 1}}, sort=[("_id", -1)])
         return None if found is None else head_of(found)
 
-    def seal(
+    def unsealed(
         self, after: Head | None, *, limit: int, now: datetime, everything: bool = False
-    ) -> int | None:
+    ) -> Iterator[Sequence[Unsealed]]:
         latest = _stamp(now + LATE)
-        wanted = [_ALL] if everything else _since(after, latest)
-        with call(_SECONDS):
-            rows = list(islice(self._unsealed(wanted), limit))
-            digests = self._digests([row["_id"] for row in rows])
+        rows = self._rows([_ALL] if everything else _since(after, latest))
+        while some := list(islice(rows, limit)):
+            with call(_SECONDS):
+                digests = self._digests([row["_id"] for row in some])
             # What was deleted a moment ago is in no block.
-            rows = [row for row in rows if key_of(row["_id"]) in digests]
-            if not rows:
-                return 0
-            block = {
-                "_id": after.number + 1 if after else 1,
-                "v": SEAL_VERSION,
-                "previous": after.hash if after else FIRST,
-                "sealedAt": STAMP,
-                **_position(after, rows, latest),
-                "count": len(rows),
-                "ids": [row["_id"] for row in rows],
-                "digests": b"".join(digests[key_of(row["_id"])] for row in rows),
-            }
+            there = [row for row in some if key_of(row["_id"]) in digests]
+            if there:
+                yield [_unsealed(row, digests[key_of(row["_id"])], latest) for row in there]
+
+    def append(self, after: Head | None, entries: Sequence[Unsealed]) -> bool:
+        block = {
+            "_id": after.number + 1 if after else 1,
+            "v": SEAL_VERSION,
+            "previous": after.hash if after else FIRST,
+            "sealedAt": STAMP,
+            **_position(after, entries),
+            "count": len(entries),
+            "ids": [entry.id for entry in entries],
+            "digests": b"".join(entry.digest for entry in entries),
+        }
+        with call(_SECONDS):
             try:
                 self._seals.insert_one(block)
             except DuplicateKeyError:
-                return None
-        return len(rows)
+                return False
+        return True
 
-    def _unsealed(self, wanted: Iterable[Document]) -> Iterator[Document]:
+    def _rows(self, wanted: Iterable[Document]) -> Iterator[Document]:
         """Ids and times of entries that no block has, as they were recorded."""
         for query in wanted:
             only = {name: 1 for name, _ in _ORDER}
             cursor = self._entries.find(query, only, sort=_ORDER, hint=BY_RECORDING)
-            rows = iter(cursor.batch_size(_PAGE))
-            while page := list(islice(rows, _PAGE)):
-                sealed = self._sealed([row["_id"] for row in page])
+            cursor.batch_size(_PAGE)
+            while True:
+                with call(_SECONDS):
+                    page = list(islice(cursor, _PAGE))
+                    sealed = self._sealed([row["_id"] for row in page])
+                if not page:
+                    break
                 yield from (row for row in page if key_of(row["_id"]) not in sealed)
 
     def _sealed(self, ids: Sequence[object]) -> set[bytes]:
         """Those of the ids, among others, that are in a block."""
+        if not ids:
+            return set()
         blocks = self._seals.find({"ids": {"$in": ids}}, {"_id": 0, "ids": 1})
         return {key_of(id_) for block in blocks for id_ in block["ids"]}
 
     def _digests(self, ids: Sequence[object]) -> dict[bytes, bytes]:
-        if not ids:
-            return {}
         found = self._raw_entries.find({"_id": {"$in": ids}})
         return {key_of(entry["_id"]): digest_of(entry) for entry in found}
 
@@ -153,19 +160,25 @@ def _since(after: Head | None, latest: Timestamp) -> list[Document]:
     return [history, {"recordedAt": stamps}]
 
 
-def _position(
-    after: Head | None, rows: Sequence[Mapping[str, Any]], latest: Timestamp
-) -> Mapping[str, Any]:  # Any: BSON
-    """How far the chain has come with these; a stamp from the future moves nothing."""
-    stamps = [row.get("recordedAt") for row in rows]
-    reached = [stamp for stamp in stamps if isinstance(stamp, Timestamp) and stamp <= latest]
-    told = [row.get("at") for row in rows if row.get("recordedAt") is None]
-    history = [at for at in told if isinstance(at, datetime)]
-    if after and after.reached:
-        reached.append(Timestamp(*after.reached))
-    if after and after.history_at:
-        history.append(after.history_at)
-    return {"reached": max(reached, default=None), "historyAt": max(history, default=None)}
+def _unsealed(row: Mapping[str, Any], digest: bytes, latest: Timestamp) -> Unsealed:  # Any: BSON
+    stamp, at = row.get("recordedAt"), row.get("at")
+    # One from the future would have the sealing pass over everything until then.
+    written = stamp if isinstance(stamp, Timestamp) and stamp <= latest else None
+    return Unsealed(
+        id=row["_id"],
+        digest=digest,
+        stamp=(written.time, written.inc) if written else None,
+        at=at if stamp is None and isinstance(at, datetime) else None,
+    )
+
+
+def _position(after: Head | None, entries: Sequence[Unsealed]) -> Mapping[str, Any]:  # Any: BSON
+    """How far the chain has come with these."""
+    stamps = [entry.stamp for entry in entries] + ([after.reached] if after else [])
+    told = [entry.at for entry in entries] + ([after.history_at] if after else [])
+    reached = max(filter(None, stamps), default=None)
+    history = max(filter(None, told), default=None)
+    return {"reached": Timestamp(*reached) if reached else None, "historyAt": history}
 
 
 def _stamp(instant: datetime) -> Timestamp:
