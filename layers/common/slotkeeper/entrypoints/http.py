@@ -140,9 +140,7 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
         # The one place that catches everything: a caller never sees what went wrong inside.
         if isinstance(error, errors.Corrupted):
             asides.note(asides.Aside(error.collection, error.id, error.why))
-        logger.error(
-            "invocation.failed", errorType=type(error).__name__, raisedAt=raised_at(error)
-        )
+        logger.error("invocation.failed", errorType=type(error).__name__, raisedAt=raised_at(error))
         return problem_answer(
             problem(
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,
