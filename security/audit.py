@@ -29,7 +29,7 @@ def audit(root: Path, pip_audit: Path) -> int:
         try:
             told = tools.run_for_json(
                 pip_audit,
-                *("--strict", "--require-hashes", "--disable-pip", "--no-deps"),
+                *("--strict", "--require-hashes", "--disable-pip"),
                 *("--progress-spinner", "off", "-f", "json", "-r", lock),
                 *(part for advisory in accepted for part in ("--ignore-vuln", advisory)),
                 cwd=root,
