@@ -40,11 +40,12 @@ def main(template: str, out: str) -> None:
 
 
 def _carry(told: dict[str, Any], resources: dict[str, Any]) -> None:
-    """Let what is said of an API be said of its stage, which SAM makes and names after it."""
-    for name, said in told.items():
-        stage = resources.get(f"{name}Stage")
-        if stage is not None and stage["Type"] == "AWS::ApiGateway::Stage":
-            stage.setdefault("Metadata", {})["checkov"] = said
+    """Let what is said of an API be said of its stage too, which SAM makes."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::ApiGateway::Stage":
+            api = resource["Properties"]["RestApiId"].get("Ref")
+            if api in told:
+                resource.setdefault("Metadata", {})["checkov"] = told[api]
 
 
 if __name__ == "__main__":

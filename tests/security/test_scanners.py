@@ -149,7 +149,7 @@ Resources:
         skip:
           - {id: CKV_AWS_120, comment: the answers are not alike}
           - {id: CKV_AWS_73, comment: ""}
-    Properties: {StageName: x}
+    Properties: {StageName: !Ref AWS::StackName}
   WideFunction:
     Type: AWS::Serverless::Function
     Properties:
