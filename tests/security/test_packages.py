@@ -51,7 +51,7 @@ def test_a_pin_with_hashes_is_read(tmp_path: Path) -> None:
         "git+https://code.example/urllib3",
         "./wheels/urllib3.whl",
         "    --hash=md5:0123",
-        "# token = 6f1d8a7c0b",
+        "# a comment of ours",
     ],
 )
 def test_a_lock_with_anything_else_in_it_is_loose(tmp_path: Path, line: str) -> None:
