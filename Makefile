@@ -10,6 +10,8 @@ $(error Slotkeeper needs Python 3.11 to 3.13; none was found on PATH)
 endif
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
 PY := $(ANY_PYTHON) local/bootstrap.py
+# The scanners' environment is made when it is first needed: it is half a gigabyte.
+SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
 SHARED := -n $(or $(JOBS),3) --dist loadscope --no-loadscope-reorder
@@ -51,18 +53,31 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
+.PHONY: test lint check-style check-types check-template scan audit sbom reproducible format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
 .PHONY: model test-e2e test-cluster test-chaos chaos check
 test: lint ## JOBS=3: set everything up and run everything CI runs, about 12 minutes on two cores
 	@$(PY) -m pytest $(SHARED)
 	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest $(SHARED) tests/integration
-lint: ## style, types, import rules, template
+lint: ## style, types, import rules, template, and every scanner that needs no network
+	@$(SCANNING) -c ""
+	@$(MAKE) -s -j2 --output-sync=target scan check-types check-style check-template
+check-style:
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+check-types:
+	@$(PY) -m mypy
+check-template:
 	@$(BIN)/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint --region us-east-1
+scan: ## bandit, semgrep by our rules, checkov, detect-secrets, minimum versions, locks, licences
+	@$(SCANNING) -m security scan
+audit: ## ask the advisory database about every pinned package; fails where it cannot be reached
+	@$(SCANNING) -m security audit
+sbom: ## bills of materials of the layers and the whole (CycloneDX), into .local/sbom
+	@$(SCANNING) -m security sbom
+reproducible: ## build the layers as if on two machines and compare them byte for byte
+	@$(SCANNING) -m security reproducible
 format: ## put the code in shape
 	@$(PY) -m ruff check --fix-only .
 	@$(PY) -m ruff format .

@@ -75,15 +75,16 @@ def _make(name: str, pins: Path, python: Path, started: float, *, uv: Path | Non
             "install",
             "-q",
             "--disable-pip-version-check",
+            "--only-binary",
+            ":all:",  # nothing is built here, by tools that no file pins
             "--require-hashes",
             "-r",
             str(pins),
         )
     else:
         _run(str(uv), "venv", "-q", "--python", str(python), str(home))
-        _run(
-            str(uv), "pip", "sync", "-q", "--require-hashes", "--python", str(inner), str(pins)
-        )  # fmt: skip
+        sync = ("pip", "sync", "-q", "--require-hashes", "--only-binary", ":all:")
+        _run(str(uv), *sync, "--python", str(inner), str(pins))
     stamp.write_text(source)
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from local import aws
 from local.config import ADMIN, EMAIL_FROM, ENVIRONMENT, ROOT, SENTINEL_MASTER, STACK, TOOLS, Config
 from local.identity import Identity
+from local.pack import pack_layers
 from local.progress import LocalError, say
 
 BUCKET = "slotkeeper-artifacts"
@@ -56,6 +57,7 @@ def build_for_deployment(config: Config) -> str:
 def _sam_build(config: Config, out: Path) -> None:
     runtime = f"PyRuntime={config.runtime}"
     _sam(config, "build", "--build-dir", str(out), "--parameter-overrides", runtime)
+    pack_layers(out)
 
 
 def deploy(config: Config, identity: Identity, fingerprint: str) -> tuple[dict[str, str], bool]:

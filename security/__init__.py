@@ -1,1 +1,1 @@
-"""What is checked about the code, the template and everything others wrote: docs/supply-chain.md."""
+"""What is checked about our code, the template and what others wrote: docs/supply-chain.md."""

@@ -43,12 +43,15 @@ class Distribution:
     metadata: Message
 
 
-def build(layer: str, into: Path, under: Circumstances = Circumstances()) -> Path:  # noqa: B008  # frozen
+def build(layer: str, into: Path, under: Circumstances = Circumstances()) -> Path:  # frozen
     """Build a layer with the Makefile that `sam build` uses; the folder it is in.
 
     Raises:
         ScanFailed: it cannot be built.
     """
+    make = shutil.which("make")
+    if make is None:
+        raise ScanFailed("no make on PATH")
     source, artifacts = into / "source" / layer, into / "built" / layer
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "layers" / SOURCES[layer], source, ignore=ignored)
@@ -65,7 +68,7 @@ def build(layer: str, into: Path, under: Circumstances = Circumstances()) -> Pat
         **under.environment,
     }
     done = subprocess.run(
-        ["make", "-s", "-C", str(source), f"build-{layer}"],
+        [make, "-s", "-C", str(source), f"build-{layer}"],
         env=environment,
         umask=under.umask,
         capture_output=True,

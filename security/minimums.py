@@ -40,9 +40,7 @@ def unfixed(file: Path = LIST) -> Mapping[str, Mapping[str, str]]:
     return told
 
 
-def below(
-    where: str, versions: Iterable[tuple[str, Version]], file: Path = LIST
-) -> list[Finding]:
+def below(where: str, versions: Iterable[tuple[str, Version]], file: Path = LIST) -> list[Finding]:
     """Which of the packages at `where` are older than they may be, or have no mended version."""
     least, hopeless = minimums(file), unfixed(file)
     found = []

@@ -1,4 +1,4 @@
-"""checkov over the template as CloudFormation gets it: with the roles that SAM makes of policies."""
+"""checkov over the template as CloudFormation gets it, with the roles SAM makes of policies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,12 @@ def checkov(template: Path) -> list[Finding]:
     with TemporaryDirectory() as folder:
         translated = Path(folder) / "cloudformation.json"
         tools.run(
-            tools.SAM / "python", _TRANSLATE, template, translated, cwd=template.parent, accepts=(0,)
+            tools.SAM / "python",
+            _TRANSLATE,
+            template,
+            translated,
+            cwd=template.parent,
+            accepts=(0,),
         )
         told = tools.run_for_json(
             tools.SCAN / "checkov",

@@ -43,7 +43,9 @@ def run(*argv: str | Path, cwd: Path, accepts: tuple[int, ...] = (0, 1)) -> str:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ScanFailed(f"{Path(argv[0]).name}: {error}") from error
-    if done.returncode not in accepts:
+    # (pip-audit ends with 1 where it found something, and where it could ask nobody.)
+    said_nothing = done.returncode != 0 and not done.stdout.strip()
+    if done.returncode not in accepts or said_nothing:
         tail = "\n".join((done.stderr or done.stdout).splitlines()[-15:])
         raise ScanFailed(f"{Path(argv[0]).name} ended with {done.returncode}:\n{tail}")
     return done.stdout

@@ -1,4 +1,4 @@
-"""TEMPLATE OUT: what SAM makes of a template, as CloudFormation's JSON. Run with SAM CLI's Python."""
+"""TEMPLATE OUT: what SAM makes of a template, as CloudFormation's JSON; run by SAM CLI's Python."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
 
-from samtranslator.translator.transform import transform  # noqa: E402  # reads the region
-from samtranslator.yaml_helper import yaml_parse  # noqa: E402
+from samtranslator.translator.transform import transform  # reads the region
+from samtranslator.yaml_helper import yaml_parse
 
 
 class _NoManagedPolicies:
@@ -29,7 +29,23 @@ def main(template: str, out: str) -> None:
         name: parameter.get("Default", "unset")
         for name, parameter in document.get("Parameters", {}).items()
     }
-    Path(out).write_text(json.dumps(transform(document, values, _NoManagedPolicies())))
+    told = {
+        name: resource["Metadata"]["checkov"]
+        for name, resource in document["Resources"].items()
+        if "checkov" in resource.get("Metadata", {})
+    }
+    translated = transform(document, values, _NoManagedPolicies())
+    _carry(told, translated["Resources"])
+    Path(out).write_text(json.dumps(translated))
+
+
+def _carry(told: dict[str, Any], resources: dict[str, Any]) -> None:
+    """Let what is said of an API be said of its stage too, which SAM makes."""
+    for resource in resources.values():
+        if resource["Type"] == "AWS::ApiGateway::Stage":
+            api = resource["Properties"]["RestApiId"].get("Ref")
+            if api in told:
+                resource.setdefault("Metadata", {})["checkov"] = told[api]
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+import logging
 import traceback
 
 
@@ -6,7 +7,7 @@ def planted(logger, store):
         store.insert()
     except ValueError as error:
         # ruleid: error-text-in-log
-        logger.exception("store.failed")
+        logging.exception("store.failed")
         # ruleid: error-text-in-log
         logger.error("store.failed", why=str(error))
         # ruleid: error-text-in-log
@@ -23,6 +24,8 @@ def sound(logger, store):
     try:
         store.insert()
     except ValueError as error:
+        # ok: error-text-in-log
+        logger.exception("store.failed")
         # ok: error-text-in-log
         logger.error("store.failed", errorType=type(error).__name__)
         # ok: error-text-in-log

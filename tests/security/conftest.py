@@ -1,0 +1,18 @@
+"""The scanners' environment, made when it is first needed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from local.config import ROOT
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _scanners() -> None:
+    subprocess.run(
+        [sys.executable, str(ROOT / "local" / "bootstrap.py"), "--also", "scan", "-c", ""],
+        check=True,
+    )
