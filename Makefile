@@ -45,7 +45,7 @@ clean: ## stop everything and remove .local with all its data
 
 ## ---- check it
 .PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: model test-e2e test-cluster test-chaos chaos check
+.PHONY: model fuzz test-e2e test-cluster test-chaos chaos check
 test: lint ## JOBS=3: set everything up and run everything CI runs, about 12 minutes on two cores
 	@$(PY) -m pytest $(SHARED)
 	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest $(SHARED) tests/integration
@@ -79,6 +79,9 @@ model: ## HISTORIES=1000 SEED=...: random histories against the model; prints it
 	@SLOTKEEPER_MODEL_HISTORIES="$(or $(HISTORIES),1000)" \
 	  SLOTKEEPER_MODEL_SEED="$(or $(SEED),$(shell date +%s))" \
 	  $(PY) -m pytest tests/model/test_bookings_machine.py -s
+fuzz: ## SEED=...: more than 20,000 requests that nobody thought of, and what is left after them; prints its seed
+	@SLOTKEEPER_FUZZ=long SLOTKEEPER_FUZZ_SEED="$(or $(SEED),$(shell date +%s))" \
+	  $(PY) -m pytest tests/fuzz tests/e2e/test_fuzz.py -s -q
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
