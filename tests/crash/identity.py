@@ -32,7 +32,11 @@ def bearer(user_id: str, *groups: str, seconds: int = 600) -> str:
     """The `Authorization` header of a patient, or of somebody in these groups."""
     now = int(time.time())
     claims = {
-        **{"iss": ISSUER, "client_id": AUDIENCE, "sub": user_id, "iat": now, "exp": now + seconds},
+        "iss": ISSUER,
+        "client_id": AUDIENCE,
+        "sub": user_id,
+        "iat": now,
+        "exp": now + seconds,
         "cognito:groups": list(groups),
     }
     return "Bearer " + jwt.encode(claims, _key(), algorithm="RS256", headers={"kid": "rsa-1"})

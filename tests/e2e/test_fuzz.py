@@ -124,7 +124,10 @@ def world(
 
 def _is_the_gateways_own(answer: Answer) -> bool:
     """Answered before there was a function to ask, in the emulator's words."""
-    return answer.status in OWN_STATUSES and answer.header("Content-Type") != "application/problem+json"
+    return (
+        answer.status in OWN_STATUSES
+        and answer.header("Content-Type") != "application/problem+json"
+    )
 
 
 # --- the corpus -----------------------------------------------------------------------------------
@@ -175,9 +178,7 @@ def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, list[
         "schedules": doctor,
         "audit_logs": {"actor": world.patient_id},
     }
-    return {
-        name: list(database[name].find(query).sort("_id", 1)) for name, query in wanted.items()
-    }
+    return {name: list(database[name].find(query).sort("_id", 1)) for name, query in wanted.items()}
 
 
 # --- by chance ------------------------------------------------------------------------------------
@@ -190,7 +191,8 @@ def test_requests_by_chance_break_nothing(world: World, stack: dict[str, Any]) -
         codes=lambda _: None,
         chance=random.Random(SEED),  # noqa: S311
     )
-    found, tally = [], Tally()
+    found: list[str] = []
+    tally = Tally()
 
     def saw(sent: Sent, answer: Answer) -> None:
         tally.add([{"route": sent.method, "status": answer.status, "ms": 0.0}])
@@ -270,7 +272,9 @@ def test_nothing_is_left_behind(
     assert [v for v in broken if world.clinic.doctor in str(v)] == []
     assert endless == []
     assert [
-        letter["Body"] for letter in letters.get("Messages", []) if world.clinic.doctor in letter["Body"]
+        letter["Body"]
+        for letter in letters.get("Messages", [])
+        if world.clinic.doctor in letter["Body"]
     ] == []
     told = _logged(system)
     tokens = [token.rpartition(".")[2] for token in world.given.tokens.values()]

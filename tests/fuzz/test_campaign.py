@@ -127,7 +127,7 @@ def test_control_a_planted_bug_is_found_by_the_schema(
 
 def test_control_what_is_left_behind_is_seen(ground: Ground) -> None:
     house = ground.house
-    key = f"{house.keys.environment}:booking:attempt:{random.getrandbits(64)}"  # noqa: S311
+    key = f"{house.keys.environment}:booking:attempt:{random.getrandbits(64)}"
     assert ground.what_is_left() == []
     before = ground.state()
 

@@ -31,7 +31,8 @@ ELSEWHERE: Mapping[int, str] = {
     34: "fuzz/test_corpus.py::test_the_same_said_otherwise_is_the_same_request",
     39: "integration/test_hold.py::test_a_slot_in_the_past_cannot_be_held",
     40: "integration/test_hold.py::test_a_slot_that_is_not_free_is_unavailable",
-    41: "integration/test_hold.py::test_holding_ones_own_slot_again_answers_the_same_attempt_and_end",
+    41: "integration/test_hold.py::"
+    "test_holding_ones_own_slot_again_answers_the_same_attempt_and_end",
     42: "integration/test_verify.py::test_a_slot_changed_since_the_hold_is_not_confirmed",
     43: "e2e/test_change_booking.py::"
     "test_within_24_hours_it_is_too_late_to_reschedule_and_after_the_start_to_cancel",
@@ -44,7 +45,7 @@ NOT_HERE = {50: "there is no webhook: the provider is asked (docs/payments.md)"}
 
 def _given() -> Given:
     ids = {kind: f"{kind}-1" for kind in ("doctor", "slot", "booking", "attempt")}
-    tokens = {role: "Bearer a.b.c" for role in ("patient", "staff", "admin")}
+    tokens = dict.fromkeys(("patient", "staff", "admin"), "Bearer a.b.c")
     return Given(ids=ids, others={kind: f"{id_}-other" for kind, id_ in ids.items()}, tokens=tokens)
 
 
@@ -58,7 +59,7 @@ def test_every_row_is_tried_in_the_corpus_or_by_a_test_that_is_there() -> None:
 def test_the_test_of_a_row_is_there(place: str) -> None:
     file, _, name = place.partition("::")
 
-    assert re.search(rf"^def {name}", (TESTS / file).read_text(), re.M)
+    assert re.search(rf"^def {name}", (TESTS / file).read_text(), re.MULTILINE)
 
 
 def test_every_route_is_tried_in_the_corpus() -> None:

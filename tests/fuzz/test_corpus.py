@@ -43,7 +43,10 @@ def test_bad_input_is_refused_as_the_contract_says_and_changes_nothing(
 
     for case in cases:
         answer = ground.gateway(case.sent)
-        found += [f"{case.row} {case.name}: {wrong}" for wrong in wrong_with(case, answer, secrets=SECRETS)]
+        found += [
+            f"{case.row} {case.name}: {wrong}"
+            for wrong in wrong_with(case, answer, secrets=SECRETS)
+        ]
         after = ground.state()
         if after != before:
             found.append(f"{case.row} {case.name}: something changed")

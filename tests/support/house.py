@@ -424,8 +424,9 @@ class House:
         return found
 
     def redis_keys(self) -> list[str]:
-        """Without the environment, cached pages and counts of answers; requests without what they are
-        known by.
+        """Without the environment, cached pages and counts of answers.
+
+        Requests are without what they are known by.
         """
         prefix = f"{self.keys.environment}:"
         keys = [key.removeprefix(prefix) for key in self.redis.scan_iter(f"{prefix}*")]
