@@ -77,3 +77,35 @@ def test_the_same_said_otherwise_is_the_same_request(ground: Ground) -> None:
     assert first.json["name"] == "Dr. Zo\u00eb"
     assert second.header("Idempotent-Replayed") == "true"
     assert third.json["code"] == "idempotency_key_reused"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<script>alert(1)</script>",
+        "=cmd|'/c calc'!A1",
+        "+1-1@SUM(A1:A9)",
+        "'; DROP TABLE slots; --",
+        "{{7*7}} ${7*7} %s {0}",
+        "$where",
+        "../../etc/passwd",
+        "\u05d3\u05f4\u05e8 \u05db\u05d4\u05df",
+        "\U0001f9b7 Zahn\u00e4rztin",
+        'a "quoted" \\ name',
+    ],
+    ids=ascii,
+)
+def test_what_is_dangerous_elsewhere_is_kept_and_told_as_it_is(text: str, ground: Ground) -> None:
+    token = ground.people.tokens["staff"]
+    body = {"name": text, "specialty": text, "timeZone": "UTC"}
+
+    made = ground.gateway(ROUTES["POST /doctors"].sent(token, body=body))
+    read = ground.gateway(ROUTES["GET /doctors/{id}"].sent(token, made.json["id"]))
+
+    stored = ground.database["doctors"].find_one({"_id": made.json["id"]}) or {}
+    assert made.status == 201
+    assert (stored["name"], stored["specialty"]) == (text, text)
+    assert (read.json["name"], read.json["specialty"]) == (text, text)
+    # No browser takes it for anything but JSON.
+    assert read.header("Content-Type") == "application/json"
+    assert read.header("X-Content-Type-Options") == "nosniff"
