@@ -102,7 +102,7 @@ CATALOGUE: Mapping[int, Row] = {
             f"{CURSOR}::test_cursor_of_another_query_is_refused",
             "e2e/test_refusals.py::test_a_cursor_belongs_to_its_list",
         ),
-        not_here="another user's: a cursor is a place in an order, of which each sees what is theirs",
+        not_here="another user's: it is a place in an order, of which each sees what is theirs",
     ),
     13: Row(
         about="a code that is not six ASCII digits",
