@@ -29,7 +29,7 @@ from tests.fuzz.corpus import PLANTED, Case, Given, corpus
 from tests.fuzz.faults import faults_of
 from tests.fuzz.fronts import Tally
 from tests.fuzz.mutate import Mutator, run
-from tests.fuzz.test_campaign import IS_LONG, SEED
+from tests.fuzz.scale import IS_LONG, SEED
 from tests.fuzz.test_corpus import wrong_with
 from tests.fuzz.wire import Answer, Sent, over_http
 from tests.support.clinic import Clinic, close_clinic, found_clinic
