@@ -53,8 +53,9 @@ clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 
 ## ---- check it
-.PHONY: test lint check-style check-types check-template scan audit sbom reproducible format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: model test-e2e test-cluster test-chaos chaos check
+.PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
+.PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
+.PHONY: model fuzz test-e2e test-cluster test-chaos chaos check
 test: lint ## JOBS=3: set everything up and run everything CI runs, about 12 minutes on two cores
 	@$(PY) -m pytest $(SHARED)
 	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest $(SHARED) tests/integration
@@ -101,6 +102,9 @@ model: ## HISTORIES=1000 SEED=...: random histories against the model; prints it
 	@SLOTKEEPER_MODEL_HISTORIES="$(or $(HISTORIES),1000)" \
 	  SLOTKEEPER_MODEL_SEED="$(or $(SEED),$(shell date +%s))" \
 	  $(PY) -m pytest tests/model/test_bookings_machine.py -s
+fuzz: ## SEED=...: more than 20,000 requests that nobody thought of, and what is left after them; prints its seed
+	@SLOTKEEPER_FUZZ=long SLOTKEEPER_FUZZ_SEED="$(or $(SEED),$(shell date +%s))" \
+	  $(PY) -m pytest tests/fuzz tests/e2e/test_fuzz.py -s -q
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; HEAD=N:HASH; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another

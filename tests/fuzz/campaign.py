@@ -136,12 +136,15 @@ class Campaign:
     def report(self) -> str:
         rate = self.tally.requests / max(self.seconds, 1)
         cases = {role: schema.requests_of(done) for role, done in self.schema_runs.items()}
+        told = (
+            f"{self.tally.requests} requests in {self.seconds:.0f} s ({rate:.0f}/s) of the real"
+            f" handlers over HTTP, one process a lane; seed {self.seed}"
+        )
         return "\n".join(
             [
                 self.tally.table(),
                 f"schemathesis: {', '.join(f'{n} as {role}' for role, n in cases.items())}",
-                f"{self.tally.requests} requests in {self.seconds:.0f} s ({rate:.0f}/s),"
-                f" real handlers over HTTP, one process a lane; seed {self.seed}",
+                told,
             ]
         )
 

@@ -99,7 +99,7 @@ MALFORMED: Mapping[str, tuple[int, bytes]] = {
     "raw line end": (1, b'{"a": "\n"}'),
     "NaN": (2, b'{"a": NaN}'),
     "Infinity": (2, b'{"a": Infinity}'),
-    "-Infinity": (2, b'[-Infinity]'),
+    "-Infinity": (2, b"[-Infinity]"),
     "a key twice": (2, b'{"status": "active", "status": "blocked"}'),
     "a key twice, escaped": (2, b'{"code": "123456", "c\\u006fde": "654321"}'),
     "a key twice, inside": (2, b'{"a": [{"b": 1, "b": 2}]}'),
@@ -127,9 +127,28 @@ MEDIA_TYPES = [
 ]
 ENCODINGS = ["gzip", "deflate", "br", "identity", "zstd", "GZIP", "gzip, gzip", "x" * 1_000]
 MASS_ASSIGNMENT = [
-    *("status_", "role", "roles", "price", "userId", "user_id", "live", "version", "isAdmin", "_id"),
+    *(
+        "status_",
+        "role",
+        "roles",
+        "price",
+        "userId",
+        "user_id",
+        "live",
+        "version",
+        "isAdmin",
+        "_id",
+    ),
     *("id", "__proto__", "constructor", "prototype", "$where", "$set", "$or", "a.b", "a\x00b", ""),
-    *("bookingId", "hold", "holdExpiresAt", "createdAt", "cognito:groups", "clinic_id", "__class__"),
+    *(
+        "bookingId",
+        "hold",
+        "holdExpiresAt",
+        "createdAt",
+        "cognito:groups",
+        "clinic_id",
+        "__class__",
+    ),
     *("model_config", "model_fields", "x" * 5_000, "é", "＄where"),
 ]
 OPERATORS: list[Any] = [
@@ -199,7 +218,11 @@ def _sizes(route: Route, given: Given) -> Iterator[Case]:
         yield _bad(4, route, "64 KiB where no body is", sent, **large, at_gateway=True)
         return
     good = given.good(route).body
-    for name, size in {"a byte too many": 16 * KIB + 1, "64 KiB": 64 * KIB, "1 MiB": KIB**2}.items():
+    for name, size in {
+        "a byte too many": 16 * KIB + 1,
+        "64 KiB": 64 * KIB,
+        "1 MiB": KIB**2,
+    }.items():
         sent = _body(route, given, good.ljust(size))
         yield _bad(4, route, name, sent, **large, at_gateway=True)
     wide = json.dumps({"a": "\u20ac" * (16 * KIB // 3)}, ensure_ascii=False).encode()
@@ -244,26 +267,56 @@ def _fields(route: Route, given: Given) -> Iterator[Case]:
 SPECIAL: Mapping[str, list[tuple[int, str, Any]]] = {
     "POST /bookings/{id}/verify-otp": [
         *((13, "code", code) for code in ("12345", "1234567", "", " 123456", "123456\n", "12 456")),
-        *((13, "code", code) for code in ("١٢٣٤٥٦", "１２３４５６", "12345²", "123456\x00", "+12345")),
+        *(
+            (13, "code", code)
+            for code in ("١٢٣٤٥٦", "１２３４５６", "12345²", "123456\x00", "+12345")
+        ),
         *((13, "code", code) for code in ("0x1234", "1e5000", "-12345", "12345a", "123456" * 99)),
         *((13, "code", code) for code in (123456, 123456.0, None, ["123456"], {"$ne": "123456"})),
         *((13, "paymentMethod", method) for method in ("", "pm card", "pm_\u0000", "4242-4242")),
     ],
     "PUT /me": [
-        *((45, "phone", phone) for phone in ("+49zq7canary", "0049301234", "+0123456789", "+1 555")),
+        *(
+            (45, "phone", phone)
+            for phone in ("+49zq7canary", "0049301234", "+0123456789", "+1 555")
+        ),
         *((45, "phone", phone) for phone in ("+1555" * 40, "+١٥٥٥٠١٠٠٠", "+15550100;ext=1", "")),
-        *((45, "phone", phone) for phone in ("+15550100\r\nBcc: zq7canary", "tel:+15550100", "+1555")),
+        *(
+            (45, "phone", phone)
+            for phone in ("+15550100\r\nBcc: zq7canary", "tel:+15550100", "+1555")
+        ),
         *((45, "email", email) for email in ("zq7canary", "a@b", "@example.org", "a@@example.org")),
-        *((45, "email", email) for email in ("a@example.org\r\nBcc: zq7canary@example.org", "a b@c.de")),
-        *((45, "email", email) for email in (f"{'a' * 65}@example.org", f"a@{'b' * 250}.de", "а@b.de")),
-        *((45, "email", email) for email in ('"zq7canary"@example.org', "a@[127.0.0.1]", "a@b.de,c@d.de")),
-        *((6, "timeZone", zone) for zone in ("../../etc/passwd", "Mars/zq7canary", "localtime", "UTC\n")),
-        *((6, "timeZone", zone) for zone in ("/etc/localtime", "Europe/Berlin\x00", "posix/UTC", "")),
-        *((6, "locale", locale) for locale in ("en_GB", "e", "en-", "en\n", "x" * 40, "<zq7canary>")),
+        *(
+            (45, "email", email)
+            for email in ("a@example.org\r\nBcc: zq7canary@example.org", "a b@c.de")
+        ),
+        *(
+            (45, "email", email)
+            for email in (f"{'a' * 65}@example.org", f"a@{'b' * 250}.de", "а@b.de")
+        ),
+        *(
+            (45, "email", email)
+            for email in ('"zq7canary"@example.org', "a@[127.0.0.1]", "a@b.de,c@d.de")
+        ),
+        *(
+            (6, "timeZone", zone)
+            for zone in ("../../etc/passwd", "Mars/zq7canary", "localtime", "UTC\n")
+        ),
+        *(
+            (6, "timeZone", zone)
+            for zone in ("/etc/localtime", "Europe/Berlin\x00", "posix/UTC", "")
+        ),
+        *(
+            (6, "locale", locale)
+            for locale in ("en_GB", "e", "en-", "en\n", "x" * 40, "<zq7canary>")
+        ),
         *((6, "preferredChannel", way) for way in ("fax", "SMS", "", "sms\n", "sms,email")),
     ],
     "POST /bookings": [
-        *((9, "slotId", id_) for id_ in ("", "a b", "a/b", "../a", "a\n", "x" * 65, "x" * 10_000, "é")),
+        *(
+            (9, "slotId", id_)
+            for id_ in ("", "a b", "a/b", "../a", "a\n", "x" * 65, "x" * 10_000, "é")
+        ),
         *((6, "channel", way) for way in ("fax", "SMS", "", "sms\n")),
         *((9, "replaces", id_) for id_ in ("", "a b", "a\x00", "x" * 65, "$ne")),
     ],
@@ -275,15 +328,27 @@ SPECIAL: Mapping[str, list[tuple[int, str, Any]]] = {
     "POST /doctors/{id}/schedules": [
         *((35, "from", day) for day in ("2098-02-29", "2099-13-01", "0000-01-01", "10000-01-01")),
         *((35, "from", day) for day in ("2099-W09-1", "20990101", "2099-1-1", "1999-12-31", "")),
-        *((35, "to", day) for day in ("2098-12-31", "2100-06-01", "2200-01-01", "2099-01-31T00:00")),
+        *(
+            (35, "to", day)
+            for day in ("2098-12-31", "2100-06-01", "2200-01-01", "2099-01-31T00:00")
+        ),
         *((35, "holidays", days) for days in (["2099-02-30"], ["x"], [None], ["2099-01-01"] * 367)),
-        *((37, "weekly", [{"day": "mon", "start": s, "end": e}]) for s, e in (
-            *(("09:00", "09:00"), ("12:00", "09:00"), ("24:00", "24:00"), ("9:00", "10:00")),
-            *(("09:00", "24:01"), ("09:00", "23:59:60"), ("٠٩:٠٠", "10:00"), ("09:00\n", "10:00")),
-        )),
-        *((6, "weekly", [{"day": day, "start": "09:00", "end": "10:00"}]) for day in (
-            *(0, 8, -1, "Monday", "mo", True, 1.0, "1", None, {"$gt": 0}),
-        )),
+        *(
+            (37, "weekly", [{"day": "mon", "start": s, "end": e}])
+            for s, e in (
+                *(("09:00", "09:00"), ("12:00", "09:00"), ("24:00", "24:00"), ("9:00", "10:00")),
+                *(
+                    ("09:00", "24:01"),
+                    ("09:00", "23:59:60"),
+                    ("٠٩:٠٠", "10:00"),
+                    ("09:00\n", "10:00"),
+                ),
+            )
+        ),
+        *(
+            (6, "weekly", [{"day": day, "start": "09:00", "end": "10:00"}])
+            for day in (*(0, 8, -1, "Monday", "mo", True, 1.0, "1", None, {"$gt": 0}),)
+        ),
         (3, "weekly", [{"day": 1, "start": "09:00", "end": "10:00"}] * 51),
         (3, "breaks", [{"start": "09:00", "end": "10:00"}] * 51),
         (6, "weekly", []),
@@ -294,8 +359,14 @@ SPECIAL: Mapping[str, list[tuple[int, str, Any]]] = {
         *((37, "from", at) for at in ("2099-01-05T00:00:00", "2099-01-05", "2099-01-05 00:00:00Z")),
         *((37, "from", at) for at in ("2099-01-05T24:00:00Z", "2099-01-05T23:59:60Z", "yesterday")),
         *((37, "from", at) for at in ("2099-02-29T00:00:00Z", "0001-01-01T00:00:00+23:59", "")),
-        *((37, "from", at) for at in ("2099-01-05T00:00:00+24:00", "٢٠٩٩-01-05T00:00:00Z", 4_070_908_800)),
-        *((37, "to", at) for at in ("2099-01-05T00:00:00Z", "2099-01-01T00:00:00Z", "2099-06-01T00:00:00Z")),
+        *(
+            (37, "from", at)
+            for at in ("2099-01-05T00:00:00+24:00", "٢٠٩٩-01-05T00:00:00Z", 4_070_908_800)
+        ),
+        *(
+            (37, "to", at)
+            for at in ("2099-01-05T00:00:00Z", "2099-01-01T00:00:00Z", "2099-06-01T00:00:00Z")
+        ),
         *((6, "status", status) for status in ("booked", "reserved", "", "Blocked", "removed\n")),
     ],
     "PATCH /slots/{id}": [
@@ -324,33 +395,51 @@ def _special(route: Route, given: Given) -> Iterator[Case]:
 _PAGES = [
     *((11, query) for query in ("limit=0", "limit=-1", "limit=101", "page=0", "page=-1")),
     *((11, query) for query in ("page=1000000000000", "page=10000&limit=100", "limit=%2B5")),
-    *((10, query) for query in ("limit=many", "limit=1.0", "limit=1e1", "limit=1_0", "limit=%C2%B2")),
-    *((10, query) for query in ("limit=%205", "limit=5%20", "limit=true", "limit=", "limit=%D9%A5")),
-    *((10, query) for query in ("limit=0x5", "limit=05%00", "page=NaN", "page=9223372036854775808")),
+    *(
+        (10, query)
+        for query in ("limit=many", "limit=1.0", "limit=1e1", "limit=1_0", "limit=%C2%B2")
+    ),
+    *(
+        (10, query)
+        for query in ("limit=%205", "limit=5%20", "limit=true", "limit=", "limit=%D9%A5")
+    ),
+    *(
+        (10, query)
+        for query in ("limit=0x5", "limit=05%00", "page=NaN", "page=9223372036854775808")
+    ),
     *((8, query) for query in ("limit=1&limit=2", "page=1&page=1", "limit[$gt]=1", "page[]=1")),
     *((8, query) for query in ("limit[$ne]=", "unknown=1", "%24where=1", "$where=sleep(1)", "=1")),
     *((8, query) for query in ("a%00b=1", "limit%00=1", "Limit=1", "LIMIT=1", "limit%20=1")),
     *((8, query) for query in ("token=zq7canary", "access_token=zq7canary", f"{'x' * 3_000}=1")),
     *((8, query) for query in ("__proto__=1", "user_id=1", "userId=1", "limit=1;page=2")),
 ]
+_CURSOR_FIELDS: list[Any] = [
+    *([0, "a", "b"], [10**30, "a", "b"], [{"$gt": ""}, "a", "b"], ["a", {"$gt": ""}, "b"]),
+    *([True, "a", "b"], [0, "a"], {"a": 1}, [0, "a", "b", "c"], [None] * 3, [[[[]]]]),
+]
+
+
+def _cursor_of(fields: Any) -> str:
+    """A cursor in the form of ours, of whatever fields."""
+    return base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip("=")
+
+
 _CURSORS = [
     *((12, f"cursor={c}") for c in ("", "nonsense", "e30", "W10", "bnVsbA", "x" * 1_025, "%00")),
     *((12, f"cursor={c}") for c in ("..%2F..", "W251bGwsbnVsbCxudWxsXQ", "%F0%9F%99%82", "a.b.c")),
-    *(
-        (12, f"cursor={base64.urlsafe_b64encode(json.dumps(fields).encode()).decode().rstrip('=')}")
-        for fields in (
-            *([0, "a", "b"], [10**30, "a", "b"], [{"$gt": ""}, "a", "b"], ["a", {"$gt": ""}, "b"]),
-            *([True, "a", "b"], [0, "a"], {"a": 1}, [0, "a", "b", "c"], [None] * 3, [[[[]]]]),
-        )
-    ),
+    *((12, f"cursor={_cursor_of(fields)}") for fields in _CURSOR_FIELDS),
 ]
 _STARTS = [
-    *((37, f"{name}={at}") for name in ("from", "to") for at in (
-        *("2027-01-01T09:00:00", "2027-01-01", "yesterday", "2027-02-29T00:00:00Z", "", "0"),
-        *("2027-01-01T24:00:00Z", "2027-01-01T09:00:60Z", "2027-01-01T09:00:00%2B99:00"),
-        *("0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2027-03-29T02:30:00", "%00"),
-        *("2027-01-01T09:00:00.0000000001Z", "2027-01-01t09:00:00z", "{\"$gt\":1}"),
-    )),
+    *(
+        (37, f"{name}={at}")
+        for name in ("from", "to")
+        for at in (
+            *("2027-01-01T09:00:00", "2027-01-01", "yesterday", "2027-02-29T00:00:00Z", "", "0"),
+            *("2027-01-01T24:00:00Z", "2027-01-01T09:00:60Z", "2027-01-01T09:00:00%2B99:00"),
+            *("0000-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "2027-03-29T02:30:00", "%00"),
+            *("2027-01-01T09:00:00.0000000001Z", "2027-01-01t09:00:00z", '{"$gt":1}'),
+        )
+    ),
     (37, "from=2027-01-02T00:00:00Z&to=2027-01-01T00:00:00Z"),
     (37, "from=2027-01-02T00:00:00Z&to=2027-01-02T00:00:00Z"),
     (37, "from=0001-01-01T00:00:00%2B23:59"),
@@ -365,7 +454,8 @@ _DATES = [
     )
 ] + [(8, "date[$gt]=2026-01-01"), (8, "date=2026-01-01&date=2026-01-02")]
 _STATUSES = [
-    (6, f"status={status}") for status in ("", "CONFIRMED", "booked", "confirmed%00", "$ne", "x" * 999)
+    (6, f"status={status}")
+    for status in ("", "CONFIRMED", "booked", "confirmed%00", "$ne", "x" * 999)
 ] + [(8, "status[$ne]=confirmed"), (8, "status=confirmed&status=cancelled")]
 _SPECIALTIES = [
     (46, f"specialty={text}")
@@ -431,7 +521,7 @@ BAD_IDS = {
     "a star": "*",
     "a variable": "%7Bid%7D",
     "a quote": "a'--",
-    "a template": "%24%7Bjndi:ldap:%2F%2Fa%7D" if False else "%24%7Ba%7D",
+    "a template": "%24%7Ba%7D",
     "a percent sign": "100%25",
 }
 SLASHES = {
@@ -452,8 +542,6 @@ def _paths(route: Route, given: Given) -> Iterator[Case]:
         yield _bad(9, route, f"id {why}", sent, at_gateway=True)
     unknown = f"{given.ids[route.kind][:3]}nobody-{PLANTED}"
     shown = {"status": 404, "code": "not_found"}
-    if "{id}/slots" in route.path and route.method == "PATCH":
-        shown = {"status": 404, "code": "not_found"}
     yield _bad(9, route, "id of nothing", replace(good, target=route.target(unknown)), **shown)
     if (other := given.others.get(route.kind)) and not _is_public(route):
         foreign = replace(good, target=route.target(other))
@@ -483,7 +571,19 @@ KEYS = {
     "an object": '{"$gt": ""}0123456789',
 }
 TAGS = [
-    *("1", "'1'", '"1', '1"', '"1" "2"', '"a\x01"', "*, *", '"' * 50, f'"{"x" * 129}"', "W/1", '"é"'),
+    *(
+        "1",
+        "'1'",
+        '"1',
+        '1"',
+        '"1" "2"',
+        '"a\x01"',
+        "*, *",
+        '"' * 50,
+        f'"{"x" * 129}"',
+        "W/1",
+        '"é"',
+    ),
     *('w/"1"', '{"$gt": 0}', ",", '"1",,"2"', "x" * 5_000),
 ]
 SPOOFED = {
@@ -609,7 +709,19 @@ _PATIENTS_ONLY = (
 
 # --- methods and routes that are not there --------------------------------------------------------
 
-METHODS = ["HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "POST", "PATCH", "GET", "PROPFIND", "get", "X"]
+METHODS = [
+    "HEAD",
+    "OPTIONS",
+    "TRACE",
+    "PUT",
+    "DELETE",
+    "POST",
+    "PATCH",
+    "GET",
+    "PROPFIND",
+    "get",
+    "X",
+]
 _NOWHERE = {"status": 404, "code": "not_found", "at_gateway": True}
 
 
@@ -627,9 +739,31 @@ def _methods(route: Route, given: Given) -> Iterator[Case]:
 
 NO_ROUTES = [
     *("//bookings", "/bookings//", "/Bookings", "/BOOKINGS", "/bookings/../me", "/./me", "/me/."),
-    *("/bookings/a/b/c", "/admin", "/.env", "/.git/config", "/health/ready", "/bookings;a=b", "/me%00"),
-    *("/%2e%2e/me", "/me%2F", "/%6De", "/bookings/a/verify-otp/", "/bookings/a/VERIFY-OTP", "/me/.."),
-    *("/$metrics", "/actuator", "/__health", "/doctors/a/slots/b", "/bookings/a/calendar.ICS", "/*"),
+    *(
+        "/bookings/a/b/c",
+        "/admin",
+        "/.env",
+        "/.git/config",
+        "/health/ready",
+        "/bookings;a=b",
+        "/me%00",
+    ),
+    *(
+        "/%2e%2e/me",
+        "/me%2F",
+        "/%6De",
+        "/bookings/a/verify-otp/",
+        "/bookings/a/VERIFY-OTP",
+        "/me/..",
+    ),
+    *(
+        "/$metrics",
+        "/actuator",
+        "/__health",
+        "/doctors/a/slots/b",
+        "/bookings/a/calendar.ICS",
+        "/*",
+    ),
 ]
 """Some are routes to some gateways: those answer as the route does."""
 
@@ -639,7 +773,13 @@ def _no_routes(given: Given) -> Iterator[Case]:
     for path in NO_ROUTES:
         sent = Sent(method="GET", target=path, headers=headers)
         yield Case(
-            row=27, route="nowhere", name=path, sent=sent, status=404, code="not_found", at_gateway=True
+            row=27,
+            route="nowhere",
+            name=path,
+            sent=sent,
+            status=404,
+            code="not_found",
+            at_gateway=True,
         )
 
 

@@ -50,7 +50,7 @@ def _faults_of_problem(answer: Answer) -> list[str]:
         return ["a refusal that is no JSON object"]
     found = []
     names = set(document)
-    if not MEMBERS <= names or names - MEMBERS - MORE_MEMBERS:
+    if not names >= MEMBERS or names - MEMBERS - MORE_MEMBERS:
         found.append(f"members {sorted(names)}")
     if document.get("status") != answer.status:
         found.append("its status is not the status")

@@ -1,4 +1,4 @@
-"""The API over HTTP with the real handlers behind it in this one process, and a note of each answer.
+"""The API over HTTP with the real handlers behind it in this process, and a note of each answer.
 
 `python -m tests.fuzz.front NOTES` prints its port and serves until its standard input ends. A line
 of NOTES is one request: its route, status and milliseconds, what is wrong with the answer, and of a

@@ -131,9 +131,7 @@ class Ground:
         """Everything that is not as it must be once all is at rest."""
         self.come_to_rest()
         environment = self.house.keys.environment
-        broken = check(
-            self.database, self.house.redis, environment=environment, longest_hold=HOLD
-        )
+        broken = check(self.database, self.house.redis, environment=environment, longest_hold=HOLD)
         endless = [k for k in self.redis_keys() if self.house.redis.pttl(k) == -1]
         pending = self.database["outbox"].count_documents({"unsent": True})
         return [
@@ -175,9 +173,7 @@ def made(stores: Stores, mongo: MongoClient[dict[str, Any]]) -> Iterator[Ground]
             patch.setenv(variable, value)
         cold_start(keeping=set())
         policy = bootstrap.policy()
-        house = House.on(
-            stores.database_uri(name), redis, environment=name, policy=policy
-        )
+        house = House.on(stores.database_uri(name), redis, environment=name, policy=policy)
         yield Ground(
             house=house,
             cloud=cloud,

@@ -27,18 +27,58 @@ KNOWN = 50
 VALUES: Sequence[Any] = [
     *(None, True, False, 0, 1, -1, 1.0, 1e308, 2**31, 2**63, -(2**63), 10**30, "", " ", "1", "a"),
     *([], {}, [[]], [None], {"$gt": ""}, {"$ne": None}, {"a": {"a": {}}}, "\x00", "a\r\nb: c"),
-    *("\u202e", "\ud83e\udd37", "e\u0301", "\ufb2c", "\uffff", "null", "undefined", "NaN", "$where"),
-    *("../../etc/passwd", "<script>", "=cmd()", "${a}", "{{7*7}}", "%00", "'--", "x" * 64, "x" * 65),
+    *(
+        "\u202e",
+        "\ud83e\udd37",
+        "e\u0301",
+        "\ufb2c",
+        "\uffff",
+        "null",
+        "undefined",
+        "NaN",
+        "$where",
+    ),
+    *(
+        "../../etc/passwd",
+        "<script>",
+        "=cmd()",
+        "${a}",
+        "{{7*7}}",
+        "%00",
+        "'--",
+        "x" * 64,
+        "x" * 65,
+    ),
     *("x" * 501, "x" * 5_000, "2099-01-01", "2025-02-29", "2099-01-05T00:00:00Z", "10:00", "24:00"),
     *("UTC", "Europe/Berlin", "sms", "email", "confirmed", "active", "blocked", "removed", "mon"),
 ]
 NAMES = [
-    *("id", "_id", "userId", "role", "version", "status", "$where", "__proto__", "a.b", "", "x" * 80),
+    *(
+        "id",
+        "_id",
+        "userId",
+        "role",
+        "version",
+        "status",
+        "$where",
+        "__proto__",
+        "a.b",
+        "",
+        "x" * 80,
+    ),
     *("page", "limit", "cursor", "from", "to", "date", "code", "slotId", "reason", "name", "hold"),
 ]
 QUERY_VALUES = [
     *("", "0", "1", "20", "100", "101", "-1", "1e3", "NaN", "%00", "%FF", "%0D%0A", "$gt", "true"),
-    *("2028-02-29", "2027-01-01T00:00:00Z", "confirmed", "cardiology", "e30", "x" * 1_025, "%F0%9F%99%82"),
+    *(
+        "2028-02-29",
+        "2027-01-01T00:00:00Z",
+        "confirmed",
+        "cardiology",
+        "e30",
+        "x" * 1_025,
+        "%F0%9F%99%82",
+    ),
 ]
 HEADER_VALUES = [
     *("", "*", "0", "a", "a" * 16, '"1"', 'W/"1"', "*/*", "application/json", "text/html", "gzip"),
@@ -116,7 +156,9 @@ class Mutator:
             role = "patient"
         else:
             role = choice(["staff", "staff", "admin"])
-        key = f"k{chance.getrandbits(80):020x}" if route.takes_key and chance.random() < 0.8 else None
+        key = (
+            f"k{chance.getrandbits(80):020x}" if route.takes_key and chance.random() < 0.8 else None
+        )
         sent = route.sent(self.given.tokens[role], id_, key=key, body=body)
         some = [part for part in route.query if chance.random() < 0.5]
         return replace(sent, target=sent.target + ("?" + "&".join(some) if some else ""))
@@ -143,7 +185,9 @@ class Mutator:
         garbage = [
             self.chance.choice(list(self.known[kind])),
             *self.chance.choices(list({**corpus.BAD_IDS, **corpus.SLASHES}.values()), k=2),
-            quote(str(self.chance.choice(VALUES))[:2_000].encode("utf-8", "surrogatepass"), safe=""),
+            quote(
+                str(self.chance.choice(VALUES))[:2_000].encode("utf-8", "surrogatepass"), safe=""
+            ),
             "",
         ]
         where = self.chance.randrange(1, len(parts))

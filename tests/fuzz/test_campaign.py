@@ -6,7 +6,6 @@ against the deployed stack).
 
 from __future__ import annotations
 
-import os
 import random
 from pathlib import Path
 
@@ -17,10 +16,9 @@ from tests.fuzz.campaign import Campaign, ids_of, mutator_of
 from tests.fuzz.fronts import Tally, front
 from tests.fuzz.ground import ROLES, Ground
 from tests.fuzz.mutate import run
+from tests.fuzz.scale import IS_LONG, SEED
 from tests.fuzz.wire import over_http
 
-SEED = int(os.environ.get("SLOTKEEPER_FUZZ_SEED") or 20_261_126)
-IS_LONG = os.environ.get("SLOTKEEPER_FUZZ") == "long"
 MUTATED = 10_000 if IS_LONG else 1_600
 EXAMPLES = 80 if IS_LONG else 2
 PHASES = "examples,coverage,fuzzing,stateful" if IS_LONG else "examples,fuzzing,stateful"
@@ -127,7 +125,7 @@ def test_control_a_planted_bug_is_found_by_the_schema(
 
 def test_control_what_is_left_behind_is_seen(ground: Ground) -> None:
     house = ground.house
-    key = f"{house.keys.environment}:booking:attempt:{random.getrandbits(64)}"  # noqa: S311
+    key = f"{house.keys.environment}:booking:attempt:{random.getrandbits(64)}"
     assert ground.what_is_left() == []
     before = ground.state()
 

@@ -1,10 +1,11 @@
-"""A request as bytes that go over the wire, and its answer: any bytes, not only well-formed ones."""
+"""A request as bytes that go over the wire, and its answer: any bytes, not only good ones."""
 
 from __future__ import annotations
 
 import json
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
 from typing import Any
@@ -75,19 +76,16 @@ def over_http(base_url: str) -> Ask:
     def ask(sent: Sent) -> Answer:
         data = _bytes_of(sent, base.path.rstrip("/"), f"{host}:{port}")
         with socket.create_connection((host, port), timeout=SECONDS) as connection:
-            try:
+            # Refused before it had all been read, its answer is on its way.
+            with suppress(BrokenPipeError, ConnectionResetError):
                 connection.sendall(data)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # refused before it had all been read: the answer is on its way
             response = HTTPResponse(connection, method=sent.method)
             try:
                 response.begin()
                 body = response.read()
             except (HTTPException, OSError) as error:
                 raise ConnectionError(f"{sent.method} {sent.target[:200]!r}: {error!r}") from error
-            return Answer(
-                status=response.status, headers=tuple(response.getheaders()), body=body
-            )
+            return Answer(status=response.status, headers=tuple(response.getheaders()), body=body)
 
     return ask
 

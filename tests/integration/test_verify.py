@@ -9,6 +9,7 @@ import pytest
 
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.errors import HoldExpired, NotFound, OtpInvalid, OtpLocked, Unavailable
+from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
 
 
@@ -63,6 +64,21 @@ def test_the_same_call_again_answers_the_same_booking(house: House) -> None:
     assert not again.is_new
     assert again.booking == first.booking
     assert len(house.events()) == len(house.audit()) == 1
+
+
+def test_the_code_of_a_cancelled_booking_books_nothing(house: House) -> None:
+    slot, alice = house.slot(), house.patient()
+    attempt = house.hold(slot, alice)
+    code = house.code(attempt, alice)
+    booking = house.verify(attempt, alice, code).booking
+    cancelled = house.cancel(booking.id, Caller(user_id=alice, role=Role.PATIENT))
+
+    again = house.verify(attempt, alice, code)
+
+    assert not again.is_new
+    assert again.booking == cancelled
+    assert house.document(slot)["status"] == "active"
+    assert [one["status"] for one in house.bookings()] == ["cancelled"]
 
 
 def test_a_wrong_code_is_counted_and_told(house: House) -> None:

@@ -1,4 +1,4 @@
-"""What schemathesis is kept from sending, and told (`hooks` in the settings of tests/fuzz/schema.py).
+"""What schemathesis is kept from sending, and told: `hooks` in its settings (tests/fuzz/schema.py).
 
 JSON Schema cannot say what two values must be to one another. Where a request is to be a good one,
 such values are mended, so that refusing a good request is a finding on every route.
@@ -49,8 +49,9 @@ def before_call(
         if "from" in query and "to" in query and query["to"] <= query["from"]:
             del query["to"]
     if isinstance(case.body, dict):
-        case.body = _whole(case.body)
-        _mend(case.body, "slots" if case.path.endswith("/slots") else case.path.split("/")[-1])
+        body: dict[str, Any] = _whole(case.body)
+        case.body = body
+        _mend(body, "slots" if case.path.endswith("/slots") else case.path.split("/")[-1])
 
 
 def _mend(body: dict[str, Any], kind: str) -> None:

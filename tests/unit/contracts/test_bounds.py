@@ -1,4 +1,4 @@
-"""Every model that a client's words are read with: nothing unknown, nothing converted, nothing endless.
+"""Every model that clients' words are read with: nothing unknown, converted or endless.
 
 The models are found, not listed: one that is added later is held to the same.
 """
@@ -108,7 +108,7 @@ def test_a_body_of_nothing_but_mistakes_gets_a_short_answer() -> None:
     names = {f"{'x' * 100}{number}": 1 for number in range(150)}
 
     with pytest.raises(InvalidRequest) as refused:
-        read(model, {**names, "a\r\nSet-Cookie: b": 1})  # type: ignore[arg-type]  # one of Request
+        read(model, {**names, "a\r\nSet-Cookie: b": 1})  # type: ignore[type-var]  # one of Request
 
     told = refused.value.errors
     assert len(told) == MAX_ERRORS
@@ -120,7 +120,7 @@ def test_no_expression_of_ours_is_told() -> None:
     [model] = [m for m in MODELS if m.__name__ == "VerifyOtpRequest"]
 
     with pytest.raises(InvalidRequest) as refused:
-        read(model, {"code": "12345"})  # type: ignore[arg-type]  # one of Request
+        read(model, {"code": "12345"})  # type: ignore[type-var]  # one of Request
 
     assert refused.value.errors == (("code", "not in the form that this field has"),)
 

@@ -31,7 +31,7 @@ MAX_SKIP = 10_000
 """Items that pages may skip; a cursor reads on from anywhere at the same cost."""
 
 MAX_ERRORS = 20
-"""Fields that one refusal names: a body of nothing but mistakes is not answered with a longer one."""
+"""Fields that one refusal names: a body of nothing but mistakes gets no longer one in return."""
 _NAME = re.compile(r"[\w$.\[\]-]{1,64}", re.ASCII)
 _NO_NAME = "?"
 _MESSAGES = {
@@ -97,7 +97,10 @@ def read(model: type[Read], value: Any) -> Read:
     except ValidationError as error:
         told = error.errors(include_url=False, include_input=False)[:MAX_ERRORS]
         raise InvalidRequest(
-            [(shown(*wrong["loc"]), _MESSAGES.get(wrong["type"]) or _plain(wrong)) for wrong in told]
+            [
+                (shown(*wrong["loc"]), _MESSAGES.get(wrong["type"]) or _plain(wrong))
+                for wrong in told
+            ]
         ) from error
 
 

@@ -124,7 +124,9 @@ class Incoming:
         event = self._event
         body = event.get("body") or ""
         media_types = self._header_values("content-type")
-        media_type = media_types[0].partition(";")[0].strip().lower() if len(media_types) == 1 else ""
+        media_type = (
+            media_types[0].partition(";")[0].strip().lower() if len(media_types) == 1 else ""
+        )
         if media_type != "application/json" or self._header_values("content-encoding"):
             raise errors.UnsupportedMediaType
         try:

@@ -46,15 +46,19 @@ def page(
     index: str,
     skip: int,
     limit: int,
+    shown: Mapping[str, int] | None = None,
 ) -> Sequence[Item]:
-    """`limit` items of the queries, one after the other; `skip` is for a list of one query."""
+    """`limit` items of the queries, one after the other; `skip` is for a list of one query.
+
+    Made of whole documents, or of the fields `shown`.
+    """
     items: list[Item] = []
     for query in queries:
         if len(items) < limit:
             # Within a tie the key is no order, and asking for it would cost the merge by `_id`.
             is_tie = "_id" in query
             order = [("_id", 1)] if is_tie else [(key, 1), ("_id", 1)]
-            found = collection.find(query).sort(order).hint(index)
+            found = collection.find(query, shown).sort(order).hint(index)
             items += filled(found, made, skip=skip, limit=limit - len(items))
     return items
 
@@ -76,8 +80,10 @@ def filled(
         skip += wanted
 
 
-def total(collection: Collection[Document], query: Document, *, index: str) -> int:
-    """How many there are, up to `MAX_TOTAL`; of the whole collection as its metadata has it."""
+def total(
+    collection: Collection[Document], query: Document, *, index: str, most: int = MAX_TOTAL
+) -> int:
+    """How many there are, up to `most`; of the whole collection as its metadata has it."""
     if not query:
-        return min(collection.estimated_document_count(), MAX_TOTAL)
-    return collection.count_documents(query, limit=MAX_TOTAL, hint=index)
+        return min(collection.estimated_document_count(), most)
+    return collection.count_documents(query, limit=most, hint=index)

@@ -21,7 +21,7 @@ from slotkeeper.domain.attempt import owner_of_request
 from slotkeeper.ports.requests import RequestState
 
 MOST_ANSWERS = 500
-"""Kept for a user in `ANSWER_KEPT`; a person comes nowhere near, so nobody fills Redis with them."""
+"""Kept for a user in `ANSWER_KEPT`: nobody fills Redis with theirs, and no person comes near it."""
 LONG_ANSWER = 32 * 1024
 """Characters; longer than what any patient is answered."""
 
