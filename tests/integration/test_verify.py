@@ -371,7 +371,7 @@ def test_of_two_resends_the_newer_code_stays(house: House) -> None:
     assert older is not None
     house.resend(attempt, alice)
 
-    house.codes.put(user_id=alice, attempt_id=attempt, record=older, lifetime_ms=60_000)
+    house.codes.put(user_id=alice, attempt_id=attempt, record=older, lifetime_ms=60_000, tries=0)
     house.codes.put_back(
         user_id=alice, attempt_id=attempt, record=older, lifetime_ms=60_000, instead_of=2
     )

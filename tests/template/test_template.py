@@ -183,7 +183,9 @@ def test_function_has_a_timeout_within_its_triggers(name: str) -> None:
 
 
 def test_every_function_has_the_common_layer() -> None:
-    assert GLOBALS["Layers"] == [{"Ref": "CommonLayer"}]
+    assert GLOBALS["Layers"][0] == {"Ref": "CommonLayer"}
+    # And AWS's own, where the stores are in a secret.
+    assert [named["Fn::If"][0] for named in GLOBALS["Layers"][1:]] == ["StoresInSecret"]
 
 
 def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:
@@ -400,6 +402,30 @@ def test_no_statement_is_of_another_kind() -> None:
     assert kinds == {"Effect", "Action", "Resource"}
 
 
+WITHOUT_STORES = {"RotateOtpKeysFunction"}
+"""Functions that use neither MongoDB nor Redis."""
+ROTATES = {
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:PutSecretValue",
+    "secretsmanager:UpdateSecretVersionStage",
+}
+
+
+def given_to(name: str) -> Node:
+    """The function's own variables, and how it finds the stores."""
+    own: Node = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    [_, stores, _] = GLOBALS["Environment"]["Variables"]["STORES_SECRET_ID"]["Fn::If"]
+    return own if name in WITHOUT_STORES else {**own, "STORES_SECRET_ID": stores}
+
+
+def test_only_the_function_that_rotates_keys_may_change_them() -> None:
+    may = {
+        name for name, statement in statements() for action in ROTATES & {*many(statement["Action"])}
+    }
+
+    assert may == {"RotateOtpKeysFunction"}
+
+
 NEEDED_BY_VARIABLE = {
     "NOTIFICATION_QUEUE_URL": {
         "sqs:SendMessage",
@@ -415,7 +441,7 @@ NEEDED_BY_VARIABLE = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_may_do_what_its_settings_are_for_and_no_more(name: str) -> None:
-    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    given = given_to(name)
     allowed = {
         action
         for owner, statement in statements()
@@ -426,18 +452,19 @@ def test_function_may_do_what_its_settings_are_for_and_no_more(name: str) -> Non
     for variable, needed in NEEDED_BY_VARIABLE.items():
         is_given = any(name.endswith(variable) for name in given)
         assert bool(allowed & needed) == is_given, variable
-    assert allowed <= set().union(*NEEDED_BY_VARIABLE.values())
+    more = ROTATES if name == "RotateOtpKeysFunction" else set()
+    assert allowed <= more.union(*NEEDED_BY_VARIABLE.values())
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_function_reads_the_secrets_it_is_given_and_no_other(name: str) -> None:
-    given = FUNCTIONS[name].get("Environment", {}).get("Variables", {})
+    given = given_to(name)
     named = {value["Fn::Sub"] for key, value in given.items() if key.endswith("SECRET_ID")}
 
     readable = {
         resource["Fn::Sub"].partition(":secret:")[2].removesuffix("-*")
         for owner, statement in statements()
-        if owner == name and statement["Action"] == "secretsmanager:GetSecretValue"
+        if owner == name and "secretsmanager:GetSecretValue" in many(statement["Action"])
         for resource in many(statement["Resource"])
     }
 
@@ -459,8 +486,11 @@ def variables() -> set[str]:
     }
 
 
+GIVEN_BY_AWS = {"AWS_SESSION_TOKEN", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"}
+
+
 def test_every_variable_is_a_setting() -> None:
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields} - GIVEN_BY_AWS
 
     assert {
         name for name in variables() if not name.startswith(("POWERTOOLS_", "AWS_"))
@@ -494,7 +524,7 @@ def test_parameters_default_is_the_settings_own(name: str) -> None:
 @pytest.mark.parametrize("name", ["MongoUri", "RedisUrl"])
 def test_parameter_that_may_hold_a_password_is_not_shown(name: str) -> None:
     assert TEMPLATE["Parameters"][name]["NoEcho"] is True
-    assert "Default" not in TEMPLATE["Parameters"][name]
+    assert TEMPLATE["Parameters"][name]["Default"] == ""
 
 
 def test_least_values_let_the_rules_work() -> None:

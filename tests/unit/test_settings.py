@@ -10,6 +10,7 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.settings import from_environment
 
 LEAST = {"ENVIRONMENT": "test"}
+LOCAL = {"ENVIRONMENT": "local"}
 
 
 def test_defaults_are_the_contracts() -> None:
@@ -121,7 +122,7 @@ def test_variables_of_others_are_left_alone() -> None:
 def test_settings_do_not_show_their_secrets() -> None:
     settings = from_environment(
         {
-            **LEAST,
+            **LOCAL,
             "MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper",
             "REDIS_URL": "rediss://:secret-4711@cache",
         }
@@ -135,6 +136,33 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
         from_environment({"MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper"})
 
     assert "4711" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("MONGO_URI", "mongodb://user:canary-4711@db/slotkeeper"),
+        ("MONGO_URI", "mongodb+srv://user:canary-4711@db/slotkeeper?replicaSet=rs0"),
+        ("MONGO_URI", "mongodb://db/?tls=true&tlsCertificateKeyFilePassword=canary-4711"),
+        ("REDIS_URL", "rediss://:canary-4711@cache:6379/0"),
+        ("REDIS_URL", "rediss://user:canary-4711@cache"),
+    ],
+)
+def test_password_in_the_environment_is_refused_outside_local_and_not_repeated(
+    name: str, url: str
+) -> None:
+    with pytest.raises(ValidationError, match="STORES_SECRET_ID") as refused:
+        from_environment({**LEAST, name: url})
+
+    assert "canary" not in str(refused.value)
+    assert from_environment({**LOCAL, name: url})
+
+
+@pytest.mark.parametrize(
+    "url", ["mongodb://a:27017,b:27017/slotkeeper", "mongodb+srv://db/?authMechanism=MONGODB-AWS"]
+)
+def test_stores_without_a_password_may_be_named_anywhere(url: str) -> None:
+    assert from_environment({**LEAST, "MONGO_URI": url}).mongo_uri == url
 
 
 # --- which Redis, and how
@@ -151,7 +179,9 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
     ],
 )
 def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
-    assert from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+    assert from_environment({**LOCAL, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+    known = from_environment({**LEAST, "REDIS_MODE": mode})
+    assert known.with_stores(mongo_uri="mongodb://db", redis_url=url).redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -175,7 +205,7 @@ def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
 )
 def test_a_redis_url_that_does_not_fit_its_mode_is_refused(mode: str, url: str, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
-        from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url})
+        from_environment({**LOCAL, "REDIS_MODE": mode, "REDIS_URL": url})
 
 
 def test_a_refused_redis_url_is_not_repeated_with_its_password() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from slotkeeper import redis_url
+from slotkeeper import redis_url as redis_urls
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
@@ -19,6 +20,9 @@ Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
 RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
 AtLeastOne = Field(ge=1)
+LOCAL = "local"
+_PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|password=", re.IGNORECASE)
+"""In a URL: `user:password@` or an option that is one."""
 
 
 class Settings(BaseModel):
@@ -33,6 +37,12 @@ class Settings(BaseModel):
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     mongo_uri: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
+    stores_secret_id: str = ""
+    """Of the secret with both, outside local: no password is in a function's environment."""
+    aws_session_token: str = Field(default="", repr=False)
+    """The function's own, as AWS gives it; the secrets extension asks for it."""
+    parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
+    """Where that extension listens; AWS's own variable."""
     redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
 
@@ -76,8 +86,20 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _redis_url_fits_its_mode(self) -> Settings:
         if self.redis_url:
-            redis_url.read(self.redis_url, self.redis_mode)
+            redis_urls.read(self.redis_url, self.redis_mode)
         return self
+
+    @model_validator(mode="after")
+    def _nothing_secret_is_in_the_environment(self) -> Settings:
+        told = [self.mongo_uri, self.redis_url]
+        if self.environment != LOCAL and any(_PASSWORD.search(url) for url in told):
+            raise ValueError("a password belongs in the secret that STORES_SECRET_ID names")
+        return self
+
+    def with_stores(self, *, mongo_uri: str, redis_url: str) -> Settings:
+        """These settings with stores that no variable names. Raises ValueError: of another mode."""
+        redis_urls.read(redis_url, self.redis_mode)
+        return self.model_copy(update={"mongo_uri": mongo_uri, "redis_url": redis_url})
 
     @property
     def takes_payment(self) -> bool:
