@@ -19,7 +19,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 ## ---- run it
-.PHONY: run down demo token tokens inbox logs dlq redrive set-aside clean
+.PHONY: run down demo token tokens inbox logs dlq redrive set-aside unlock clean
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -40,6 +40,8 @@ redrive: ## QUEUE=...: bring them back, once what they failed for is mended
 	@$(PY) -m ops dlq redrive --stack .local/stack.json --queue "$(or $(QUEUE),notifications)"
 set-aside: ## RETRY=ID: documents that could not be read; put one back
 	@$(PY) -m ops set-aside $(if $(RETRY),retry "$(RETRY)",list) --stack .local/stack.json
+unlock: ## USER=alice: let a user be sent codes again, who sent too many wrong ones
+	@$(PY) -m ops unlock "$(USER)" --stack .local/stack.json
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import dlq, set_aside
+from ops import dlq, set_aside, unlock
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+    "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 
 
