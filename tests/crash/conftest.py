@@ -21,7 +21,7 @@ from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.entrypoints.observability import logger
 from tests.crash import identity
 from tests.crash.bank import Bank
-from tests.crash.cloud import Cloud
+from tests.crash.cloud import KEYS, Cloud
 from tests.crash.drivers import watched
 from tests.crash.life import in_turn
 from tests.crash.stage import Stage, cold_start
@@ -31,7 +31,7 @@ from tests.support.servers import Stores
 
 SETTINGS = {
     "NOTIFICATION_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifications",
-    "OTP_SECRET_ID": "otp-keys",
+    "OTP_SECRET_ID": KEYS,
     "PAYMENT_SECRET_ID": "payment",
     "RELAY_FUNCTION_NAME": "relay",
     "EMAIL_FROM": "clinic@example.org",
@@ -78,12 +78,7 @@ def stage(
         "REDIS_URL": stores.redis_url,
         "JWKS_URL": identity.publish(tmp_path_factory.mktemp("identity")),
     }
-    cloud = Cloud(
-        secrets={
-            "otp-keys": json.dumps({"k1": "secret of k1"}),
-            "payment": json.dumps({"apiKey": "sk_test_crash"}),
-        }
-    )
+    cloud = Cloud(secrets={"payment": json.dumps({"apiKey": "sk_test_crash"})})
     ports = [urlsplit(stores.mongo_uri).port or 0, urlsplit(stores.redis_url).port or 0]
     level = logger.log_level
     with (

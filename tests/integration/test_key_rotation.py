@@ -28,7 +28,7 @@ from slotkeeper.services.send_notification import CodeFate
 from tests.support.containers import Phones, Sender, maker_of
 from tests.support.fakes import FakeClock
 from tests.support.house import House, QueueInMemory
-from tests.support.secrets_manager import Event, SecretsManager
+from tests.support.secrets_manager import FIRST, Event, SecretsManager
 
 NAME = "slotkeeper-test/otp-keys"
 ALL_DEAD = LEAD + GOES_ON + LONGEST_HOLD + KEPT
@@ -221,7 +221,7 @@ def test_key_that_was_leaked_is_taken_away_at_once_and_the_next_code_is_of_anoth
     attempt, alice, number = held(house)
     keys.sender(house).send(house.queue.codes[-1])
     leaked = keys.phones.code(number)
-    keys.manager.texts["first"] = '{"k2": "second"}'
+    keys.manager.texts[FIRST] = '{"k2": "second"}'
     verifier = keys.verifier(house)
 
     with pytest.raises(OtpInvalid):
