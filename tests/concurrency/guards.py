@@ -335,11 +335,11 @@ class CountsGuessesOnARead(RedisCodes):
 
     def count_try(self, *, user_id: str, attempt_id: str, marks: Sequence[str]) -> CodeTry:
         copy = f"{attempt_id}-{uuid.uuid4().hex}"
-        keys = [self._keys.code(user_id, id_) for id_ in (attempt_id, copy)]
-        self._redis.copy(*keys)
+        own, copied = (self._keys.code(user_id, id_) for id_ in (attempt_id, copy))
+        self._redis.copy(own, copied)
         tried = super().count_try(user_id=user_id, attempt_id=copy, marks=marks)
-        self._redis.copy(*reversed(keys), replace=True)
-        self._redis.delete(keys[1])
+        self._redis.copy(copied, own, replace=True)
+        self._redis.delete(copied)
         return tried
 
 

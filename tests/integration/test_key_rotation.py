@@ -13,6 +13,7 @@ import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -84,7 +85,7 @@ def record_of(house: House, attempt: str, user: str) -> CodeRecord:
 
 def held(house: House) -> tuple[str, str, str]:
     """Attempt, patient and number of a new hold."""
-    number = f"+1555{random.randrange(10**7):07d}"
+    number = f"+1555{random.randrange(10**7):07d}"  # noqa: S311  # no secret
     alice = house.patient(phone=number)
     return house.hold(house.slot(), alice), alice, number
 
@@ -178,10 +179,11 @@ def test_resend_that_is_undone_leaves_the_earlier_code_its_key(house: House, key
     looked = record_of(house, attempt, alice)
     keys.sender(house).send(first_job)
     newest = replace(looked, send_number=2)
-    at = {"user_id": alice, "attempt_id": attempt, "lifetime_ms": 60_000}
+    put = partial(house.codes.put, user_id=alice, attempt_id=attempt, lifetime_ms=60_000)
+    put_back = partial(house.codes.put_back, user_id=alice, attempt_id=attempt, lifetime_ms=60_000)
 
-    house.codes.put(**at, record=newest, tries=0)
-    house.codes.put_back(**at, record=looked, instead_of=2)
+    put(record=newest, tries=0)
+    put_back(record=looked, instead_of=2)
 
     assert record_of(house, attempt, alice).key_id == "k1"
     assert keys.verifier(house).verify(attempt, alice, keys.phones.code(number)).is_new
@@ -363,9 +365,10 @@ class Worker:
 
 
 def test_rotations_under_load_reject_no_valid_code(house: House, keys: Keys) -> None:
-    odds = random.Random(4711)
+    odds = random.Random(4711)  # noqa: S311  # no secret
     over = threading.Event()
-    workers = [Worker(house, keys, random.Random(n), over) for n in range(WORKERS)]
+    rolls = [random.Random(n) for n in range(WORKERS)]  # noqa: S311  # no secret
+    workers = [Worker(house, keys, roll, over) for roll in rolls]
     threads = [threading.Thread(target=worker.work) for worker in workers]
     seen: set[str] = set()
     for thread in threads:

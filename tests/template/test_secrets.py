@@ -31,7 +31,9 @@ SECRET = re.compile(
     r"|\b(AKIA|ASIA)[A-Z0-9]{16}\b|\b[rs]k_(live|test)_\w+|\bwhsec_\w+"  # keys of AWS and Stripe
     r"|(?i:passw(or)?d|api_?key|secret|token)\W{0,2}[:=]\s*[\"']?(?!to-be-set\b)[\w/+-]{8,}"
 )
-NAME_OF_A_SECRET = re.compile(r"PASSW|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|SECRET(?!_ID$)", re.IGNORECASE)
+NAME_OF_A_SECRET = re.compile(
+    r"PASSW|TOKEN|CREDENTIAL|PRIVATE|API_?KEY|SECRET(?!_ID$)", re.IGNORECASE
+)
 RANDOM = re.compile(r"\b(?:[0-9a-f]{32,}|(?=\w*[a-z])(?=\w*[A-Z])(?=\w*[0-9])[\w+/]{40,})\b")
 
 

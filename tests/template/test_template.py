@@ -420,7 +420,9 @@ def given_to(name: str) -> Node:
 
 def test_only_the_function_that_rotates_keys_may_change_them() -> None:
     may = {
-        name for name, statement in statements() for action in ROTATES & {*many(statement["Action"])}
+        name
+        for name, statement in statements()
+        for action in ROTATES & {*many(statement["Action"])}
     }
 
     assert may == {"RotateOtpKeysFunction"}

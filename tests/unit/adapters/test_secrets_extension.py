@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,6 +11,7 @@ from threading import Thread
 
 import pytest
 
+from local.config import ROOT
 from slotkeeper import bootstrap
 from slotkeeper.adapters.secrets_extension import read_secret
 from slotkeeper.domain.errors import Unavailable
@@ -131,6 +134,29 @@ def test_stores_are_found_by_the_secret_which_is_read_once(function: Extension) 
     assert bootstrap._stores().mongo_uri == STORES["mongoUri"]
     assert bootstrap.settings().mongo_uri == ""
     assert "canary" not in repr(bootstrap._stores())
+
+
+def test_stores_are_found_without_boto3(extension: Extension) -> None:
+    """In a process of its own, as a cold function is."""
+    extension.hold(json.dumps(STORES))
+    program = (
+        "import sys; from slotkeeper import bootstrap\n"
+        "bootstrap.redis().close(); bootstrap.database().client.close()\n"
+        "print(bootstrap._stores().redis_url, 'boto3' in sys.modules)"
+    )
+    variables = {
+        "PYTHONPATH": str(ROOT / "layers" / "common"),
+        "ENVIRONMENT": "prod",
+        "STORES_SECRET_ID": "slotkeeper-prod/stores",
+        "AWS_SESSION_TOKEN": TOKEN,
+        "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": str(extension.port),
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=variables, capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout.split() == [STORES["redisUrl"], "False"]
 
 
 @pytest.mark.parametrize(
