@@ -208,10 +208,13 @@ class State:
             at=self.now,
         )
 
-    def _record(self, slot: Slot, facts: Sequence[DomainEvent]) -> None:
-        """Booking, outbox event and audit entry of each: once, however often it is told."""
+    def _record(self, slot: Slot, facts: Sequence[DomainEvent], *, is_booked: bool = False) -> None:
+        """Booking, outbox event and audit entry of each: once, however often it is told.
+
+        `is_booked` where the booking is known to be stored, and its patient's row to have ended.
+        """
         for fact in facts:
-            if fact.type == "booking.confirmed":
+            if fact.type == "booking.confirmed" and not is_booked:
                 self._follow_confirmation(slot, fact)
             elif fact.type in ENDS:
                 self._follow_end(fact)
