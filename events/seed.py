@@ -90,7 +90,7 @@ def seed(settings: Settings) -> None:
 
     queue = settings.notification_queue_url.rpartition("/")[2]
     boto3.client("sqs").create_queue(QueueName=queue)
-    secret(settings.otp_secret_id, json.dumps({settings.otp_key_id: secrets.token_hex(32)}))
+    secret(settings.otp_secret_id, json.dumps({"k1": secrets.token_hex(32)}))
     sender(settings.email_from)
     publish(settings, token_key())
     print(f"ready: {SLOTS_OF_DAY} slots of {DOCTOR} from {OPENING:%Y-%m-%dT%H:%MZ}, patient {USER}")

@@ -13,7 +13,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from local import aws
-from local.config import ADMIN, EMAIL_FROM, ENVIRONMENT, ROOT, SENTINEL_MASTER, STACK, TOOLS, Config
+from local.config import (
+    ACCOUNT,
+    ADMIN,
+    EMAIL_FROM,
+    ENVIRONMENT,
+    REGION,
+    ROOT,
+    SENTINEL_MASTER,
+    STACK,
+    TOOLS,
+    Config,
+)
 from local.identity import Identity
 from local.pack import pack_layers
 from local.progress import LocalError, say
@@ -101,6 +112,9 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         "MongoUri": config.mongo_uri,
         "RedisUrl": config.redis_url,
         "RedisMode": config.redis_mode,
+        # Neither is in the emulator: functions are told where the stores are, and keys stay.
+        "SecretsExtensionLayer": f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer:none:1",
+        "OtpKeyRotationDays": "0",
         "RedisSentinelMaster": SENTINEL_MASTER,
         "JwtIssuer": identity.issuer,
         "JwtAudience": identity.client_id,

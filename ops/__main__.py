@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, roles, set_aside
+from ops import audit, dlq, erase, export, roles, set_aside, unlock
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+    "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 
 

@@ -26,7 +26,9 @@ from slotkeeper.adapters.redis.keys import Keys
 REDIS = "redis"
 _AT_ONCE = 500
 _NO_END, _GONE = -1, -2
-_CODE_FIELDS = frozenset({"slotId", "seed", "keyId", "sendNumber", "attempts", "issuedAt"})
+_CODE_FIELDS = frozenset(
+    {"slotId", "seed", "keyId", "sendNumber", "attempts", "issuedAt", "guesses", "guessed"}
+)
 """What `Keys.code` names."""
 
 

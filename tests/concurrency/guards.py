@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
@@ -22,17 +22,22 @@ from slotkeeper.adapters.mongo.documents import (
     BOOKINGS,
     DOCTORS,
     OUTBOX,
+    QUOTAS,
     SCHEDULES,
     SLOTS,
     Document,
 )
+from slotkeeper.adapters.redis.codes import RedisCodes
 from slotkeeper.adapters.redis.gate import RedisGate
 from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.ports.codes import CodeRecord, CodeTry
 from slotkeeper.ports.holds import Admission, HoldTicket
 from tests.support.house import House
 
 Filter = Mapping[str, Any]
 Pipeline = list[Document]
+Without = Callable[[House], House]
+"""The house without one of its guards."""
 Wrap = Callable[[Collection[Document]], Any]
 
 
@@ -190,6 +195,20 @@ def writes_back(house: House, collection: str = SLOTS) -> House:
     return _on(house, {collection: WritesBack})
 
 
+class CountsOnARead(_Behind):
+    """Counts up what was read, and writes that back."""
+
+    def update_one(self, key: Filter, pipeline: Any, upsert: bool = False, **how: Any) -> Any:
+        found = list(self._collection.aggregate([{"$match": key}, *pipeline]))
+        if not found:
+            return self._collection.update_one(key, pipeline, upsert=upsert, **how)
+        return self._collection.replace_one({"_id": found[0]["_id"]}, found[0])
+
+
+def counts_failures_on_a_read(house: House) -> House:
+    return _on(house, {QUOTAS: CountsOnARead})
+
+
 # --- transactions, leases, turns, versions --------------------------------------------------------
 
 
@@ -335,6 +354,51 @@ def sees_no_others(house: House) -> House:
 
 def forgets_requests(house: House) -> House:
     return replace(house, gate=ForgetsRequests(house.redis, house.keys, house.policy))
+
+
+class CountsGuessesOnARead(RedisCodes):
+    """Codes whose guesses are counted on a copy, as it was read, which is then written."""
+
+    def count_try(self, *, user_id: str, attempt_id: str, marks: Sequence[str]) -> CodeTry:
+        copy = f"{attempt_id}-{uuid.uuid4().hex}"
+        own, copied = (self._keys.code(user_id, id_) for id_ in (attempt_id, copy))
+        self._redis.copy(own, copied)
+        tried = super().count_try(user_id=user_id, attempt_id=copy, marks=marks)
+        self._redis.copy(copied, own, replace=True)
+        self._redis.delete(copied)
+        return tried
+
+
+class SettlesOnARead(RedisCodes):
+    """Codes whose key is looked for, and written where there was none."""
+
+    def settle_key(
+        self,
+        *,
+        user_id: str,
+        attempt_id: str,
+        send_number: int,
+        key_id: str,
+        instead_of: str | None = None,
+    ) -> CodeRecord | None:
+        known = self.find(user_id=user_id, attempt_id=attempt_id)
+        if known is None or known.key_id is not None:
+            return known
+        self._redis.hset(self._keys.code(user_id, attempt_id), "keyId", key_id)
+        return replace(known, key_id=key_id)
+
+
+def counts_guesses_on_a_read(house: House) -> House:
+    return replace(house, codes=CountsGuessesOnARead(house.redis, house.keys, house.policy))
+
+
+def compares_every_guess(house: House) -> House:
+    policy: BookingPolicy = replace(house.policy, max_tries=1_000)
+    return replace(house, codes=RedisCodes(house.redis, house.keys, policy))
+
+
+def settles_keys_on_a_read(house: House) -> House:
+    return replace(house, codes=SettlesOnARead(house.redis, house.keys, house.policy))
 
 
 def counts_no_places(house: House) -> House:

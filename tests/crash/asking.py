@@ -12,7 +12,7 @@ from tests.support.aws_events import Event, http_event, id_event
 
 LET_GO = "410 "
 """A hold that was let go and is asked to be again: it holds nothing any more."""
-TRIES = frozenset({"tries", "attempts", "failures"})
+TRIES = frozenset({"tries", "attempts", "failures", "inARow", "inWindow"})
 
 
 def request(

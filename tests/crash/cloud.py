@@ -19,7 +19,12 @@ from urllib.parse import parse_qs
 
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
+from botocore.exceptions import ClientError
 
+from tests.support.secrets_manager import SecretsManager
+
+KEYS = "otp-keys"
+FIRST_KEYS = '{"k1": "secret of k1"}'
 SMS = "sms"
 EMAIL = "email"
 
@@ -38,6 +43,8 @@ class Cloud:
     """One account; what is in `down` (`sqs SendMessage`, `sns Publish`, ...) is denied."""
 
     secrets: Mapping[str, str]
+    """By name, but for the keys of codes."""
+    keys: SecretsManager = field(default_factory=lambda: SecretsManager(KEYS, FIRST_KEYS))
     queue: list[str] = field(default_factory=list)
     sent: list[Sent] = field(default_factory=list)
     woken: int = 0
@@ -48,6 +55,7 @@ class Cloud:
         self.sent.clear()
         self.down.clear()
         self.woken = 0
+        self.keys = SecretsManager(KEYS, FIRST_KEYS)
 
     def answer(self, request: Any) -> AWSResponse:  # Any: botocore's AWSPreparedRequest
         """The response to a request that botocore is about to send."""
@@ -68,7 +76,10 @@ class Cloud:
                 text = "<Error><Code>AuthorizationError</Code><Message>denied</Message></Error>"
                 return 403, "text/xml", f"<ErrorResponse>{text}</ErrorResponse>"
             return 403, "application/json", json.dumps(error)
-        answer = getattr(self, f"_{operation}")(asked)
+        try:
+            answer = getattr(self, f"_{operation}")(asked)
+        except ClientError as error:
+            return 400, "application/json", json.dumps({"__type": error.response["Error"]["Code"]})
         if operation == "Publish":
             return 200, "text/xml", answer
         if operation == "Invoke":
@@ -91,7 +102,18 @@ class Cloud:
         return {"Attributes": {"QueueArn": "arn:aws:sqs:eu-central-1:123456789012:notifications"}}
 
     def _GetSecretValue(self, asked: Mapping[str, Any]) -> Any:  # noqa: N802
+        if asked["SecretId"] == KEYS:
+            return self.keys.get_secret_value(**asked)
         return {"Name": asked["SecretId"], "SecretString": self.secrets[asked["SecretId"]]}
+
+    def _DescribeSecret(self, asked: Mapping[str, Any]) -> Any:  # noqa: N802
+        return self.keys.describe_secret(**asked)
+
+    def _PutSecretValue(self, asked: Mapping[str, Any]) -> Any:  # noqa: N802
+        return self.keys.put_secret_value(**asked) or {}
+
+    def _UpdateSecretVersionStage(self, asked: Mapping[str, Any]) -> Any:  # noqa: N802
+        return self.keys.update_secret_version_stage(**asked) or {}
 
     def _Invoke(self, asked: Mapping[str, Any]) -> Any:  # noqa: N802
         self.woken += 1

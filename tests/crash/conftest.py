@@ -20,7 +20,7 @@ from slotkeeper.adapters.mongo.indexes import INDEXES, create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.entrypoints.observability import logger
 from tests.crash.bank import Bank
-from tests.crash.cloud import Cloud
+from tests.crash.cloud import KEYS, Cloud
 from tests.crash.drivers import watched
 from tests.crash.life import in_turn
 from tests.crash.stage import Stage, cold_start
@@ -33,7 +33,7 @@ from tests.support.servers import Stores
 SETTINGS = {
     "REQUIRE_TLS": "false",
     "NOTIFICATION_QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/notifications",
-    "OTP_SECRET_ID": "otp-keys",
+    "OTP_SECRET_ID": KEYS,
     "PAYMENT_SECRET_ID": "payment",
     "RELAY_FUNCTION_NAME": "relay",
     "EMAIL_FROM": "clinic@example.org",
@@ -86,12 +86,7 @@ def stage(
         "REDIS_URL": stores.redis_url,
         "JWT_ISSUER": identity.issuer,
     }
-    cloud = Cloud(
-        secrets={
-            "otp-keys": json.dumps({"k1": "secret of k1"}),
-            "payment": json.dumps({"apiKey": "sk_test_crash"}),
-        }
-    )
+    cloud = Cloud(secrets={"payment": json.dumps({"apiKey": "sk_test_crash"})})
     asked = (stores.mongo_uri, stores.redis_url, identity.origin)
     ports = [urlsplit(url).port or 0 for url in asked]
     level = logger.log_level

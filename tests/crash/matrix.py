@@ -24,7 +24,8 @@ _READS = (
         "redis PTTL",
         "redis PING",
     ),
-    *("mongo ping", "secrets-manager ", "sqs GetQueueAttributes", "provider GET"),
+    *("mongo ping", "sqs GetQueueAttributes", "provider GET"),
+    *("secrets-manager GetSecretValue", "secrets-manager DescribeSecret"),
 )
 _KEPT_ANSWER = "redis booking:attempt:"
 PROVIDERS = {"sns Publish", "sesv2 SendEmail"}
@@ -34,7 +35,7 @@ _COME_BACK = {"sqs SendMessage", "sqs SendMessageBatch"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One request, message or run of a schedule, and what there is before it.
+    """One request, message, run of a schedule or step of a rotation, and what there is before it.
 
     `prepare` sets the stage and answers the event. Sent again after a crash, an HTTP request is
     answered as if there had been none, or as in `also` (beginnings of what `plain_answer` makes).
@@ -58,7 +59,7 @@ class Scenario:
 
     @property
     def is_request(self) -> bool:
-        return self.operation is not None or self.function == "authorize"
+        return self.operation is not None or self.function in {"authorize", "rotate_otp_keys"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
+from slotkeeper.contracts.otp_secret import read_ring
 from tests.crash.stage import Stage
 
 Seen = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -103,7 +104,14 @@ class _Painter:
         lines += [self.plain(f"sent {s.way} to {s.address}: {s.text}") for s in stage.cloud.sent]
         lines += [self.plain(f"queued {json.loads(body)['kind']}") for body in stage.cloud.queue]
         lines += filter(None, map(self._money, stage.bank.payments()))
+        keys = stage.cloud.keys
+        lines += [self.plain(f"keys {s}: {self._keys(v)}") for s, v in keys.staged.items()]
         return Picture(Counter(lines), self._counts)
+
+    def _keys(self, version: str) -> str:
+        """Whose they are; nobody sees the keys themselves."""
+        text = self._stage.cloud.keys.texts.get(version)
+        return " ".join(key.id for key in read_ring(text).keys) if text else "none yet"
 
     def plain(self, text: str) -> str:
         for id_, name in self._names:

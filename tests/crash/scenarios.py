@@ -5,7 +5,7 @@ To add one: set the stage (the house's use cases, in this process) and answer th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, QUOTAS
@@ -24,6 +24,7 @@ from tests.support.aws_events import (
     sqs_event,
 )
 from tests.support.managing import in_days
+from tests.support.secrets_manager import STEPS
 
 TOO_MANY = "429 "
 
@@ -493,6 +494,18 @@ def tell_by_email_where_sms_is_used_up(stage: Stage) -> Event:
     return event
 
 
+def _rotation(step: str) -> Callable[[Stage], Event]:
+    """The step, the earlier ones done."""
+
+    def prepare(stage: Stage) -> Event:
+        version = stage.cloud.keys.begin()
+        for earlier in STEPS[: STEPS.index(step)]:
+            stage.invoke("rotate_otp_keys", stage.cloud.keys.event(earlier, version))
+        return stage.cloud.keys.event(step, version)
+
+    return prepare
+
+
 _CODES = frozenset({"count"})
 
 
@@ -644,6 +657,12 @@ SCENARIOS: Sequence[Scenario] = [
             "tell by email, SMS used up": tell_by_email_where_sms_is_used_up,
         },
         loose=_CODES,
+    ),
+    *scenarios_of(
+        "rotate_otp_keys",
+        None,
+        {f"rotate keys, {step}": _rotation(step) for step in STEPS},
+        answer="null",
     ),
     *PAID,
 ]

@@ -10,6 +10,7 @@ from ops.check import LONGEST_HOLD, check_what_is_read
 from ops.check.moment import Moment
 from ops.check.payment_rules import KEEPS_MONEY
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, ms
+from slotkeeper.contracts.otp_secret import read_ring
 from tests.crash.picture import Seen
 from tests.crash.seen_reader import SeenReader
 from tests.crash.stage import Stage
@@ -28,6 +29,8 @@ def broken_truths(stage: Stage, seen: Seen, *, is_all_over: bool) -> Iterator[st
     yield from _redis(stage, seen, is_all_over=is_all_over)
     yield from _money(stage, seen)
     yield from _checked(stage, seen)
+    if read_ring(stage.cloud.keys.current).find("k1") is None:
+        yield "a key is gone that codes were made with a moment ago"
     if stage.is_transaction_open:
         yield "a transaction is open"
 

@@ -57,7 +57,7 @@ def test_a_hold_takes_lock_seed_place_and_answer_in_redis(house: House) -> None:
     assert house.redis.get(house.keys.lock(slot)) == attempt
     assert 299_000 < house.redis.pttl(house.keys.lock(slot)) <= 300_000
     record = house.redis.hgetall(house.keys.code(alice, attempt))
-    assert set(record) == {"slotId", "seed", "keyId", "sendNumber", "attempts", "issuedAt"}
+    assert set(record) == {"slotId", "seed", "sendNumber", "attempts", "issuedAt", "guesses"}
     assert house.code(attempt, alice) not in record.values()
 
 

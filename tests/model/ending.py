@@ -60,7 +60,8 @@ class Ending(State):
             self._give_back(slot, booking, status, caller, key)
         if slot.told(f"booking.{status}", booking_id=booking.id) is None:
             raise Refused("booking_not_confirmed")
-        self._record(slot, [fact for fact in slot.facts if fact.booking_id == booking.id])
+        own = [fact for fact in slot.facts if fact.booking_id == booking.id]
+        self._record(slot, own, is_booked=True)
         return self.bookings[booking.id]
 
     def end_and_die(self, caller: str, id_: str, status: str, key: str) -> None:

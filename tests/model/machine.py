@@ -281,7 +281,7 @@ class Bookings(RuleBasedStateMachine):
                 case "a wrong code" | "an earlier code":
                     self._verify(user, asked.attempt, incident.split()[1])
                 case "a resend":
-                    self._pass(self.world.house.policy.resend_wait)
+                    self._pass(self.model.resend_wait_of(asked.attempt))
                     self._resend(user, asked.attempt, f"resend-{self.number()}")
                 case "the same request again":
                     self._hold("hold again", asked)
@@ -314,7 +314,7 @@ class Bookings(RuleBasedStateMachine):
         self.booking(attempt)
         self.same(
             "verify",
-            lambda: self.model.verify(user, attempt, is_right=kind == "right"),
+            lambda: self.model.verify(user, attempt, code, is_right=kind == "right"),
             lambda: self.house.verify(attempt, user, code).booking,
         )
 
@@ -329,7 +329,7 @@ class Bookings(RuleBasedStateMachine):
     @rule(
         asked=attempts,
         key=st.sampled_from(["resend-1", "resend-2", "resend-3"]),
-        waited=st.sampled_from([0, 30, 31]),
+        waited=st.sampled_from([0, 30, 60]),
         queue_is_up=sometimes_down,
     )
     def resend(self, asked: Asked, key: str, waited: int, queue_is_up: bool) -> None:
@@ -569,6 +569,7 @@ class Bookings(RuleBasedStateMachine):
         self.agree("outbox", world.outbox(), told)
         audit = {id_: plain(fact) for id_, fact in model.audit.items()}
         self.agree("audit log", world.audit(), audit)
+        self.agree("failures", world.failures(), model.rows)
         self.agree("Redis", world.redis_ends(), ends_of(model, self.house.keys))
         queued = [plain(fact) for fact in self.house.queue.events]
         assert queued == [plain(fact) for fact in model.events_queued]

@@ -33,6 +33,9 @@ class Code:
     number: int
     until: datetime
     calls: int = 0
+    guesses: int = 0
+    """Different ones, or tries that were made before the record was lost."""
+    guessed: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -186,7 +189,9 @@ class Memory:
 
     # --- an attempt's end
 
-    def forget(self, user: str, slot: str, attempt: str) -> None:
+    def forget(self, user: str, slot: str, attempt: str, *, proved: bool) -> None:
+        if proved:
+            self.failures.pop(user, None)
         self.release(slot, attempt)
         self.codes.pop(attempt, None)
         self.leave(user, slot, attempt)
@@ -208,10 +213,12 @@ class Memory:
         known = self.failures.setdefault(user, Failures(0, now + self.policy.failure_window))
         known.count += 1
 
-    def put_code(self, attempt: str, code: Code, now: datetime) -> None:
+    def put_code(self, attempt: str, code: Code, now: datetime, *, tries: int) -> None:
         """The attempt's only code from now on, its tries kept; none, where its life is over."""
         known = self.codes.get(attempt)
         code.calls = known.calls if known else 0
+        code.guesses = max(known.guesses if known else 0, tries)
+        code.guessed = known.guessed if known else set()
         self.codes[attempt] = code
         if code.until <= now:
             del self.codes[attempt]

@@ -9,7 +9,7 @@ from typing import Any
 from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
 from slotkeeper.adapters.mongo.change import change, confirmation, decided
 from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
-from slotkeeper.adapters.mongo.documents import OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import OUTBOX, QUOTAS, SLOTS
 from slotkeeper.adapters.mongo.slots import MongoSlots
 from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.ports.holds import Admission, HoldTicket
@@ -106,6 +106,14 @@ class GivesTriesBackWithRedis(House):
         self.database[SLOTS].update_many(held, {"$set": {"hold.otp.tries": 0}})
 
 
+class ForgetsWrongCodesWithRedis(House):
+    """As if a patient's wrong codes were counted in Redis alone."""
+
+    def lose_redis(self) -> None:
+        super().lose_redis()
+        self.database[QUOTAS].delete_many({"inARow": {"$exists": True}})
+
+
 @dataclass
 class _Leaky:
     """A gate that gives nothing back of a request that was refused."""
@@ -160,6 +168,7 @@ PLANTED = (
     CancelsAndForgetsTheSlot,
     DeliversTwice,
     GivesTriesBackWithRedis,
+    ForgetsWrongCodesWithRedis,
     KeepsWhatARefusedRequestTook,
     MarksBeforeItSends,
     SweepsLiveHolds,

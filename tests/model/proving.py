@@ -14,7 +14,7 @@ from tests.model.things import ENDS, CodeMessage, Hold, Slot
 
 
 class Proving(State):
-    def verify(self, user: str, attempt: str, *, is_right: bool) -> Booking:
+    def verify(self, user: str, attempt: str, guess: str, *, is_right: bool) -> Booking:
         """The booking; `is_right` of the code that is computed from what Redis has."""
         self._ensure_theirs(user, attempt)
         code = self.memory.codes.get(attempt)
@@ -29,11 +29,18 @@ class Proving(State):
             raise Refused("otp_locked", retry_in=seconds(failures.until - self.now))
         if code.calls > self.policy.max_calls:
             raise Refused("otp_locked", retry_in=seconds(code.until - self.now))
+        if guess not in code.guessed:
+            if code.guesses < self.policy.max_tries:
+                code.guesses += 1
+                code.guessed.add(guess)
+            else:
+                is_right = False  # not even compared
         slot = self.slots.get(code.slot)
         hold = self._live_hold_of(attempt, slot)
         is_counted = False
         if not is_right:
             self.memory.fail(user, self.now)
+            self._fail(user)
             if hold is not None:
                 is_counted = hold.tries < self.policy.max_tries
                 hold.tries = min(hold.tries, self.policy.max_tries) + 1
@@ -74,7 +81,7 @@ class Proving(State):
         if slot and confirmed:
             # The end of the slot's earlier booking goes first, if that is still untold.
             self._record(slot, [f for f in slot.facts if f == confirmed or f.type in ENDS])
-            self.memory.forget(confirmed.user_id, slot.id, attempt)
+            self.memory.forget(confirmed.user_id, slot.id, attempt, proved=True)
 
     def _booked_or_refused(
         self, slot: Slot | None, attempt: str, *, is_counted: bool = False
@@ -118,7 +125,7 @@ class Proving(State):
         code = Code(user, slot.id, seed, hold.sends, hold.code_until)
         try:
             self._ensure_codes_left(patient, by)
-            self.memory.put_code(attempt, code, self.now)
+            self.memory.put_code(attempt, code, self.now, tries=hold.tries)
             if not queue_is_up:
                 raise Refused("unavailable", retry_in=5)
         except Refused:
@@ -127,7 +134,7 @@ class Proving(State):
             put = self.memory.codes.get(attempt)
             if put is not None and put.number == hold.sends:
                 put = replace(put, seed=seed, number=hold.sends - 1, until=hold.code_until)
-                self.memory.put_code(attempt, put, self.now)
+                self.memory.put_code(attempt, put, self.now, tries=0)
             hold.sends, hold.resend_key = hold.sends - 1, None
             assert hold.previous is not None
             hold.sent_at, hold.code_until = hold.previous
@@ -140,7 +147,7 @@ class Proving(State):
             raise Refused("otp_locked", retry_in=seconds(hold.until - self.now))
         if hold.sends >= self.policy.max_sends:
             raise Refused("rate_limited", retry_in=seconds(hold.until - self.now))
-        again_at = hold.sent_at + self.policy.resend_wait
+        again_at = hold.sent_at + self.wait_after(hold)
         if self.now < again_at:
             raise Refused("rate_limited", retry_in=seconds(again_at - self.now))
 
@@ -154,4 +161,4 @@ class Proving(State):
         slot.version += 1
         released = self._tell(slot, "hold.released", ("reserved", "active"), hold, actor=user)
         self._record(slot, [f for f in slot.facts if f == released or f.type in ENDS])
-        self.memory.forget(user, slot.id, attempt)
+        self.memory.forget(user, slot.id, attempt, proved=False)

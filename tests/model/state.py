@@ -11,7 +11,7 @@ from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.policy import BookingPolicy
 from tests.model.memory import Memory
 from tests.model.refused import Refused, seconds
-from tests.model.things import ENDS, CodeMessage, Hold, Notice, Patient, Slot
+from tests.model.things import ENDS, CodeMessage, Hold, Notice, Patient, Row, Slot
 
 
 class State:
@@ -39,6 +39,8 @@ class State:
         self.delivered: set[tuple[object, ...]] = set()
         self.newest_told: dict[str, int] = {}
         self.codes_today: dict[str, int] = {}
+        self.rows: dict[str, Row] = {}
+        """Of wrong codes."""
         self._seeds = 0
         self.lose_redis()
 
@@ -87,9 +89,36 @@ class State:
         return ahead is None or slot.start - self.now > ahead
 
     def _sent(self, hold: Hold, channel: str) -> tuple[str, datetime, datetime]:
-        return channel, hold.code_until, min(hold.sent_at + self.policy.resend_wait, hold.until)
+        return channel, hold.code_until, min(hold.sent_at + self.wait_after(hold), hold.until)
+
+    def wait_after(self, hold: Hold) -> timedelta:
+        """Twice as long each time."""
+        wait = self.policy.resend_wait
+        for _ in range(hold.sends - 1):
+            wait += wait
+        return wait
+
+    def resend_wait_of(self, attempt: str) -> timedelta:
+        """How long until the attempt may have another code; nothing where it has no hold."""
+        hold = self._live_hold_of(attempt, self._slot_of(attempt))
+        return self.wait_after(hold) if hold else timedelta(0)
+
+    def _fail(self, user: str) -> None:
+        """A wrong code, counted where it is not lost with Redis."""
+        row = self.rows.setdefault(user, Row(0, 0, self.now, self.now))
+        row.in_a_row += 1
+        if row.window_ends <= self.now:
+            row.in_window, row.window_ends = 0, self.now + self.policy.failure_window
+        row.in_window += 1
+        row.failed_at = self.now
 
     def _ensure_codes_left(self, patient: Patient, channel: str) -> None:
+        row = self.rows.get(patient.id)
+        if row and row.in_a_row >= self.policy.max_failures_in_a_row:
+            raise Refused("otp_locked", retry_in=86_400)
+        is_of_late = row is not None and self.now < row.window_ends
+        if row and is_of_late and row.in_window >= self.policy.max_failures_per_user:
+            raise Refused("otp_locked", retry_in=seconds(row.window_ends - self.now))
         if not self._may_send(patient, channel):
             tomorrow = (self.now + timedelta(days=1)).replace(hour=0, minute=0, second=0)
             raise Refused("rate_limited", retry_in=seconds(tomorrow - self.now))
@@ -179,10 +208,13 @@ class State:
             at=self.now,
         )
 
-    def _record(self, slot: Slot, facts: Sequence[DomainEvent]) -> None:
-        """Booking, outbox event and audit entry of each: once, however often it is told."""
+    def _record(self, slot: Slot, facts: Sequence[DomainEvent], *, is_booked: bool = False) -> None:
+        """Booking, outbox event and audit entry of each: once, however often it is told.
+
+        `is_booked` where the booking is known to be stored, and its patient's row to have ended.
+        """
         for fact in facts:
-            if fact.type == "booking.confirmed":
+            if fact.type == "booking.confirmed" and not is_booked:
                 self._follow_confirmation(slot, fact)
             elif fact.type in ENDS:
                 self._follow_end(fact)
@@ -191,6 +223,9 @@ class State:
 
     def _follow_confirmation(self, slot: Slot, fact: DomainEvent) -> None:
         assert fact.booking_id is not None
+        row = self.rows.get(fact.user_id)
+        if row and row.failed_at <= fact.at:
+            del self.rows[fact.user_id]
         self.bookings.setdefault(
             fact.booking_id,
             Booking(

@@ -58,7 +58,8 @@ class Telling(State):
         for fact in told:
             # What an attempt that is over has in Redis; also where the same one began again since.
             if fact.type in {"booking.confirmed", "hold.released", "hold.expired"}:
-                self.memory.forget(fact.user_id, fact.slot_id, fact.attempt_id)
+                proved = fact.type == "booking.confirmed"
+                self.memory.forget(fact.user_id, fact.slot_id, fact.attempt_id, proved=proved)
         return told
 
     def deliver_code(self, message: CodeMessage, down: frozenset[str]) -> tuple[str, str | None]:

@@ -14,7 +14,7 @@ from tests.model.conftest import Founded
 from tests.model.machine import Bookings
 from tests.model.runs import run
 
-SEED = int(os.environ.get("SLOTKEEPER_MODEL_SEED") or 20)
+SEED = int(os.environ.get("SLOTKEEPER_MODEL_SEED") or 21)
 HISTORIES = int(os.environ.get("SLOTKEEPER_MODEL_HISTORIES") or 80)
 
 REFUSALS = {

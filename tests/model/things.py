@@ -92,6 +92,16 @@ class Held:
     """By which channel the code went, until when it works, when the next may be asked for."""
 
 
+@dataclass
+class Row:
+    """A user's wrong codes with none right between them, and of those how many of late."""
+
+    in_a_row: int
+    in_window: int
+    window_ends: datetime
+    failed_at: datetime
+
+
 @dataclass(frozen=True)
 class CodeMessage:
     attempt: str

@@ -30,6 +30,7 @@ from slotkeeper.adapters.mongo.documents import (
     event_of,
     pending_event_of,
     slot_document,
+    user_failures_id,
 )
 from slotkeeper.adapters.mongo.indexes import create_indexes
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
@@ -46,7 +47,7 @@ from slotkeeper.ports.slots import SlotFilter
 from slotkeeper.services.send_notification import Post, send_code, tell_event
 from tests.model.model import Model
 from tests.model.refused import Said
-from tests.model.things import CodeMessage, Held, Hold, Patient, Slot
+from tests.model.things import CodeMessage, Held, Hold, Patient, Row, Slot
 from tests.support.frozen_time import FrozenDatabase, FrozenRedis, Time
 from tests.support.house import House, QueueInMemory
 from tests.support.managing import Managing
@@ -63,6 +64,7 @@ POLICY = BookingPolicy(
     max_calls=7,
     max_live_holds=2,
     max_failures_per_user=6,
+    max_failures_in_a_row=9,
     failure_window=timedelta(minutes=20),
     max_codes_per_user=5,
     max_codes_per_phone=7,
@@ -270,7 +272,7 @@ class World:
 
     def code(self, user: str, attempt: str, kind: str) -> str:
         """The newest code, the one before it or another; any, where there is none."""
-        record = self.house.codes.find(user_id=user, attempt_id=attempt)
+        record = self.house.settled(attempt, user)
         if record is None:
             return "000000"
         right = self.house.maker.code(record)
@@ -288,6 +290,15 @@ class World:
     def bookings(self) -> dict[str, Any]:
         found = self.house.database[BOOKINGS].find()
         return {document["_id"]: booking_of(document) for document in found}
+
+    def failures(self) -> dict[str, Row]:
+        found = self.house.database[QUOTAS].find({"inARow": {"$exists": True}})
+        return {
+            row["_id"].removeprefix(user_failures_id("")): Row(
+                row["inARow"], row["inWindow"], row["windowEndsAt"], row["failedAt"]
+            )
+            for row in found
+        }
 
     def outbox(self) -> dict[str, tuple[DomainEvent, bool, datetime | None]]:
         return {

@@ -10,6 +10,8 @@ from botocore.exceptions import ClientError
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+FIRST = "first000-0000-4000-8000-000000000000"
+"""The version that is current before any rotation."""
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
 
 Event = dict[str, Any]  # Any: Lambda events are free JSON
@@ -25,8 +27,8 @@ class SecretsManager:
 
     def __init__(self, name: str, text: str) -> None:
         self.name = name
-        self.texts: dict[str, str] = {"first": text}
-        self.staged: dict[str, str] = {CURRENT: "first"}
+        self.texts: dict[str, str] = {FIRST: text}
+        self.staged: dict[str, str] = {CURRENT: FIRST}
         self.reads = 0
         self.is_down = False
 

@@ -17,8 +17,8 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 @cache
-def resources() -> dict[str, Node]:
-    """Every resource by its logical id, whatever its condition."""
+def template() -> Node:
+    """The template without SAM's own types."""
     done = subprocess.run(
         [
             str(TOOLS / "venvs" / "sam" / "bin" / "python"),
@@ -30,7 +30,13 @@ def resources() -> dict[str, Node]:
         text=True,
         check=True,
     )
-    found: dict[str, Node] = json.loads(done.stdout)["Resources"]
+    found: Node = json.loads(done.stdout)
+    return found
+
+
+def resources() -> dict[str, Node]:
+    """Every resource by its logical id, whatever its condition."""
+    found: dict[str, Node] = template()["Resources"]
     return found
 
 

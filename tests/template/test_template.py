@@ -175,7 +175,9 @@ def test_function_has_a_timeout_within_its_triggers(name: str) -> None:
 
 
 def test_every_function_has_the_common_layer() -> None:
-    assert GLOBALS["Layers"] == [{"Ref": "CommonLayer"}]
+    assert GLOBALS["Layers"][0] == {"Ref": "CommonLayer"}
+    # And AWS's own, where the stores are in a secret.
+    assert [named["Fn::If"][0] for named in GLOBALS["Layers"][1:]] == ["StoresInSecret"]
 
 
 def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:
@@ -403,8 +405,11 @@ def variables() -> set[str]:
     }
 
 
+GIVEN_BY_AWS = {"AWS_SESSION_TOKEN", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"}
+
+
 def test_every_variable_is_a_setting() -> None:
-    settings = {name.upper() for name in Settings.model_fields}
+    settings = {name.upper() for name in Settings.model_fields} - GIVEN_BY_AWS
 
     assert {
         name for name in variables() if not name.startswith(("POWERTOOLS_", "AWS_"))
@@ -438,7 +443,7 @@ def test_parameters_default_is_the_settings_own(name: str) -> None:
 @pytest.mark.parametrize("name", ["MongoUri", "RedisUrl"])
 def test_parameter_that_may_hold_a_password_is_not_shown(name: str) -> None:
     assert TEMPLATE["Parameters"][name]["NoEcho"] is True
-    assert "Default" not in TEMPLATE["Parameters"][name]
+    assert TEMPLATE["Parameters"][name]["Default"] == ""
 
 
 def test_least_values_let_the_rules_work() -> None:

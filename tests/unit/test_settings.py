@@ -12,7 +12,8 @@ from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.settings import from_environment
 
 LEAST = {"ENVIRONMENT": "test"}
-IN_THE_CLEAR = {**LEAST, "REQUIRE_TLS": "false"}
+LOCAL = {"ENVIRONMENT": "local"}
+IN_THE_CLEAR = {**LOCAL, "REQUIRE_TLS": "false"}
 
 
 def test_defaults_are_the_contracts() -> None:
@@ -124,7 +125,7 @@ def test_variables_of_others_are_left_alone() -> None:
 def test_settings_do_not_show_their_secrets() -> None:
     settings = from_environment(
         {
-            **LEAST,
+            **LOCAL,
             "MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper?tls=true",
             "REDIS_URL": "rediss://:secret-4711@cache",
         }
@@ -138,6 +139,33 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
         from_environment({"MONGO_URI": "mongodb://user:secret-4711@db/slotkeeper"})
 
     assert "4711" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("MONGO_URI", "mongodb://user:canary-4711@db/slotkeeper"),
+        ("MONGO_URI", "mongodb+srv://user:canary-4711@db/slotkeeper?replicaSet=rs0"),
+        ("MONGO_URI", "mongodb://db/?tls=true&tlsCertificateKeyFilePassword=canary-4711"),
+        ("REDIS_URL", "rediss://:canary-4711@cache:6379/0"),
+        ("REDIS_URL", "rediss://user:canary-4711@cache"),
+    ],
+)
+def test_password_in_the_environment_is_refused_outside_local_and_not_repeated(
+    name: str, url: str
+) -> None:
+    with pytest.raises(ValidationError, match="STORES_SECRET_ID") as refused:
+        from_environment({**LEAST, name: url})
+
+    assert "canary" not in str(refused.value)
+    assert from_environment({**LOCAL, name: url})
+
+
+@pytest.mark.parametrize(
+    "url", ["mongodb://a:27017,b:27017/slotkeeper", "mongodb+srv://db/?authMechanism=MONGODB-AWS"]
+)
+def test_stores_without_a_password_may_be_named_anywhere(url: str) -> None:
+    assert from_environment({**LEAST, "MONGO_URI": url}).mongo_uri == url
 
 
 # --- which Redis, and how
@@ -154,9 +182,10 @@ def test_refusal_to_start_does_not_show_secrets() -> None:
     ],
 )
 def test_a_redis_url_that_fits_its_mode_is_taken(mode: str, url: str) -> None:
-    settings = from_environment({**IN_THE_CLEAR, "REDIS_MODE": mode, "REDIS_URL": url})
-
-    assert settings.redis_url == url
+    there = from_environment({**IN_THE_CLEAR, "REDIS_MODE": mode, "REDIS_URL": url})
+    assert there.redis_url == url
+    known = from_environment({**LEAST, "REQUIRE_TLS": "false", "REDIS_MODE": mode})
+    assert known.with_stores(mongo_uri="mongodb://db", redis_url=url).redis_url == url
 
 
 @pytest.mark.parametrize(
@@ -209,7 +238,7 @@ def test_the_sentinels_have_a_master_of_some_name() -> None:
     ],
 )
 def test_a_mongo_uri_with_tls_is_taken(uri: str) -> None:
-    assert from_environment({**LEAST, "MONGO_URI": uri}).mongo_uri == uri
+    assert from_environment({**LOCAL, "MONGO_URI": uri}).mongo_uri == uri
 
 
 @pytest.mark.parametrize(
@@ -228,7 +257,7 @@ def test_a_mongo_uri_with_tls_is_taken(uri: str) -> None:
 )
 def test_a_mongo_uri_without_tls_is_refused(uri: str) -> None:
     with pytest.raises(ValidationError, match="MONGO_URI is not encrypted"):
-        from_environment({**LEAST, "MONGO_URI": uri})
+        from_environment({**LOCAL, "MONGO_URI": uri})
 
 
 @pytest.mark.parametrize(
@@ -236,7 +265,7 @@ def test_a_mongo_uri_without_tls_is_refused(uri: str) -> None:
 )
 def test_tls_that_believes_any_server_is_refused(option: str) -> None:
     with pytest.raises(ValidationError, match=option.lower()):
-        from_environment({**LEAST, "MONGO_URI": f"mongodb://a/?tls=true&{option}=true"})
+        from_environment({**LOCAL, "MONGO_URI": f"mongodb://a/?tls=true&{option}=true"})
 
 
 @pytest.mark.parametrize(
@@ -250,21 +279,30 @@ def test_tls_that_believes_any_server_is_refused(option: str) -> None:
 )
 def test_a_redis_url_without_tls_is_refused_in_every_mode(mode: str, url: str) -> None:
     with pytest.raises(ValidationError, match="where REQUIRE_TLS is true"):
-        from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url})
+        from_environment({**LOCAL, "REDIS_MODE": mode, "REDIS_URL": url})
+
+
+@pytest.mark.parametrize(
+    ("uri", "url"),
+    [("mongodb://db", "rediss://cache"), ("mongodb://db/?tls=true", "redis://cache")],
+)
+def test_stores_that_a_secret_tells_are_not_asked_in_the_clear_either(uri: str, url: str) -> None:
+    with pytest.raises(ValueError, match="is not encrypted"):
+        from_environment(LEAST).with_stores(mongo_uri=uri, redis_url=url)
 
 
 @pytest.mark.parametrize("mode", ["single", "sentinel", "cluster"])
 def test_a_redis_url_with_tls_is_taken_in_every_mode(mode: str) -> None:
     url = "rediss://user:pw@a:6379/0"
 
-    assert from_environment({**LEAST, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
+    assert from_environment({**LOCAL, "REDIS_MODE": mode, "REDIS_URL": url}).redis_url == url
 
 
 @pytest.mark.parametrize("name", ["JWKS_URL", "PAYMENT_API_BASE"])
 @pytest.mark.parametrize("url", ["http://example.org/", "file:///etc/keys", "//example.org"])
 def test_keys_and_money_are_not_asked_for_in_the_clear(name: str, url: str) -> None:
     with pytest.raises(ValidationError, match=f"{name} is not encrypted"):
-        from_environment({**LEAST, name: url})
+        from_environment({**LOCAL, name: url})
 
 
 def test_nothing_need_be_encrypted_where_it_is_said_so() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
+from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeRecord
@@ -86,6 +87,31 @@ def clock() -> SystemClock:
     return SystemClock()
 
 
+@cache
+def _stores() -> Settings:
+    """The settings with where the stores are; outside local a secret tells.
+
+    Raises:
+        Unavailable: it could not be read.
+    """
+    known = settings()
+    if not known.stores_secret_id:
+        return known
+    from slotkeeper.adapters.secrets_extension import read_secret
+    from slotkeeper.contracts.stores_secret import StoresSecret
+
+    text = read_secret(
+        known.stores_secret_id,
+        session_token=known.aws_session_token,
+        port=known.parameters_secrets_extension_http_port,
+    )
+    try:
+        found = StoresSecret.model_validate_json(text)
+        return known.with_stores(mongo_uri=found.mongo_uri, redis_url=found.redis_url)
+    except ValueError as error:
+        raise Unavailable from error
+
+
 # --- clients --------------------------------------------------------------------------------------
 
 
@@ -93,14 +119,14 @@ def clock() -> SystemClock:
 def database() -> Database[dict[str, Any]]:
     from slotkeeper.adapters.mongo.client import connect
 
-    return connect(settings().mongo_uri)
+    return connect(_stores().mongo_uri)
 
 
 @cache
 def redis() -> Redis:
     from slotkeeper.adapters.redis.client import connect
 
-    known = settings()
+    known = _stores()
     return connect(known.redis_url, known.redis_mode, sentinel_master=known.redis_sentinel_master)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from slotkeeper import redis_url, transport
+from slotkeeper import redis_url as redis_urls
+from slotkeeper import transport
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
@@ -19,6 +21,9 @@ Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
 RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
 AtLeastOne = Field(ge=1)
+LOCAL = "local"
+_PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|password=", re.IGNORECASE)
+"""In a URL: `user:password@` or an option that is one."""
 
 
 class Settings(BaseModel):
@@ -33,6 +38,12 @@ class Settings(BaseModel):
     environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
     mongo_uri: str = Field(default="", repr=False)
     redis_url: str = Field(default="", repr=False)
+    stores_secret_id: str = ""
+    """Of the secret with both, outside local: no password is in a function's environment."""
+    aws_session_token: str = Field(default="", repr=False)
+    """The function's own, as AWS gives it; the secrets extension asks for it."""
+    parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
+    """Where that extension listens; AWS's own variable."""
     redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
     require_tls: bool = True
@@ -75,26 +86,43 @@ class Settings(BaseModel):
     rate_limit_writes: RequestsAMinute = 60
 
     @model_validator(mode="after")
-    def _redis_url_fits_its_mode(self) -> Settings:
-        if self.redis_url:
-            redis_url.read(self.redis_url, self.redis_mode)
+    def _stores_fit_what_is_set(self) -> Settings:
+        self._ensure_fit(self.mongo_uri, self.redis_url)
         return self
 
     @model_validator(mode="after")
-    def _nothing_leaves_in_the_clear(self) -> Settings:
+    def _nothing_is_fetched_in_the_clear(self) -> Settings:
         # Where JWKS_URL is given, the issuer is a name and need not be fetched.
         keys = "jwks_url" if self.jwks_url else "jwt_issuer"
         asked = {name: getattr(self, name) for name in (keys, "payment_api_base")}
         for name, url in asked.items():
             if url:
                 transport.require_http(name.upper(), url, may_be_plain=not self.require_tls)
-        if not self.require_tls:
-            return self
-        if self.mongo_uri:
-            transport.require_mongo_tls(self.mongo_uri)
-        if self.redis_url:
-            transport.require_redis_tls(self.redis_url, self.redis_mode)
         return self
+
+    @model_validator(mode="after")
+    def _nothing_secret_is_in_the_environment(self) -> Settings:
+        told = [self.mongo_uri, self.redis_url]
+        if self.environment != LOCAL and any(_PASSWORD.search(url) for url in told):
+            raise ValueError("a password belongs in the secret that STORES_SECRET_ID names")
+        return self
+
+    def with_stores(self, *, mongo_uri: str, redis_url: str) -> Settings:
+        """These settings with stores that no variable names.
+
+        Raises:
+            ValueError: of another mode, or without TLS where it is required.
+        """
+        self._ensure_fit(mongo_uri, redis_url)
+        return self.model_copy(update={"mongo_uri": mongo_uri, "redis_url": redis_url})
+
+    def _ensure_fit(self, mongo_uri: str, redis_url: str) -> None:
+        if redis_url:
+            redis_urls.read(redis_url, self.redis_mode)
+        if self.require_tls and mongo_uri:
+            transport.require_mongo_tls(mongo_uri)
+        if self.require_tls and redis_url:
+            transport.require_redis_tls(redis_url, self.redis_mode)
 
     @property
     def takes_payment(self) -> bool:

@@ -30,7 +30,7 @@ def test_last_of_several_keys_without_times_is_in_use_and_the_others_known() -> 
 
 def test_ring_is_read_as_it_was_written() -> None:
     ring = read_ring('{"k1": "first"}').rotated(
-        id="k2", key="second", now=NOW, hold=timedelta(minutes=5)
+        key_id="k2", key="second", now=NOW, hold=timedelta(minutes=5)
     )
 
     assert read_ring(text_of(ring)) == ring

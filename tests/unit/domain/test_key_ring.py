@@ -21,7 +21,7 @@ def a_ring(*keys: OtpKey) -> KeyRing:
 
 
 def rotated(ring: KeyRing, id_: str, now: datetime) -> KeyRing:
-    return ring.rotated(id=id_, key=f"secret of {id_}", now=now, hold=HOLD)
+    return ring.rotated(key_id=id_, key=f"secret of {id_}", now=now, hold=HOLD)
 
 
 def ids(ring: KeyRing) -> list[str]:
@@ -76,7 +76,7 @@ def test_longer_holds_keep_keys_for_longer() -> None:
     ring = rotated(a_ring(a_key("k1")), "k2", NOW)
     later = NOW + timedelta(hours=12)
 
-    again = ring.rotated(id="k3", key="secret", now=later, hold=timedelta(hours=24))
+    again = ring.rotated(key_id="k3", key="secret", now=later, hold=timedelta(hours=24))
 
     assert ids(again) == ["k1", "k2", "k3"]
 

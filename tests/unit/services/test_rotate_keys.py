@@ -16,10 +16,18 @@ from slotkeeper.domain.key_ring import GOES_ON, KEPT, LEAD, LONGEST_HOLD, KeyRin
 from slotkeeper.ports.rotation import NotPending, NotSound
 from slotkeeper.services.rotate_keys import rotate_keys
 from tests.support.fakes import FakeClock
-from tests.support.secrets_manager import ARN, CURRENT, PENDING, STEPS, Event, SecretsManager
+from tests.support.secrets_manager import (
+    ARN,
+    CURRENT,
+    FIRST,
+    PENDING,
+    STEPS,
+    Event,
+    SecretsManager,
+)
 
 NAME = "slotkeeper-test/otp-keys"
-FIRST = '{"k1": "first"}'
+ONE_KEY = '{"k1": "first"}'
 HOLD = timedelta(minutes=5)
 
 
@@ -27,7 +35,7 @@ class World:
     """A secret as a new stack has it, and the function that rotates it."""
 
     def __init__(self) -> None:
-        self.manager = SecretsManager(NAME, FIRST)
+        self.manager = SecretsManager(NAME, ONE_KEY)
         self.clock = FakeClock()
 
     def function(self, event: Event) -> bool:
@@ -130,13 +138,9 @@ def test_version_that_is_not_pending_is_refused(step: str) -> None:
     world.rotate()
     texts = dict(world.manager.texts)
     staged = dict(world.manager.staged)
-    for version in ("first", "0" * 32, staged["AWSPREVIOUS"]):
-        event = world.manager.event(step, version)
-        if version == "first":
-            event["ClientRequestToken"] = version = "f" * 32
-
+    for version in (FIRST, "0" * 32, staged["AWSPREVIOUS"]):
         with pytest.raises(NotPending):
-            world.function(event)
+            world.step(step, version)
 
     assert (world.manager.texts, world.manager.staged) == (texts, staged)
 
@@ -157,11 +161,11 @@ def test_no_other_secret_is_touched(secret_id: str) -> None:
     with pytest.raises(NotPending):
         world.function({**world.manager.event("createSecret", version), "SecretId": secret_id})
 
-    assert list(world.manager.texts) == ["first"]
+    assert list(world.manager.texts) == [FIRST]
 
 
 @pytest.mark.parametrize(
-    "pending", ["not json", "{}", '{"k2": "only the new one"}', FIRST, '{"k1": "x", "k2": "y"}']
+    "pending", ["not json", "{}", '{"k2": "only the new one"}', ONE_KEY, '{"k1": "x", "k2": "y"}']
 )
 @pytest.mark.parametrize("step", ["testSecret", "finishSecret"])
 def test_version_that_would_lose_live_codes_does_not_take_over(step: str, pending: str) -> None:
@@ -172,14 +176,14 @@ def test_version_that_would_lose_live_codes_does_not_take_over(step: str, pendin
     with pytest.raises(NotSound):
         world.step(step, version)
 
-    assert world.manager.current == FIRST
+    assert world.manager.current == ONE_KEY
 
 
 def test_keys_changed_by_hand_during_a_rotation_are_not_overwritten() -> None:
     world = World()
     version = world.manager.begin()
     world.step("createSecret", version)
-    world.manager.texts["first"] = '{"k1": "first", "by-hand": "second"}'
+    world.manager.texts[FIRST] = '{"k1": "first", "by-hand": "second"}'
 
     with pytest.raises(NotSound):
         world.step("finishSecret", version)

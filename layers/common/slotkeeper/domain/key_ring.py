@@ -45,9 +45,9 @@ class KeyRing:
     def find(self, key_id: str) -> OtpKey | None:
         return next((key for key in self.keys if key.id == key_id), None)
 
-    def rotated(self, *, id: str, key: str, now: datetime, hold: timedelta) -> KeyRing:
+    def rotated(self, *, key_id: str, key: str, now: datetime, hold: timedelta) -> KeyRing:
         """This ring with a new key, and without those whose codes are all dead."""
-        new = OtpKey(id=id, key=key, since=now + LEAD)
+        new = OtpKey(id=key_id, key=key, since=now + LEAD)
         return KeyRing((*self.live(now, hold), new))
 
     def live(self, now: datetime, hold: timedelta) -> tuple[OtpKey, ...]:
@@ -58,9 +58,8 @@ class KeyRing:
         """
         dead_after = GOES_ON + max(hold, LONGEST_HOLD) + KEPT
         ends = [after.since + dead_after for after in self.keys[1:]]
-        return tuple(
-            key for key, ends_at in zip(self.keys[:-1], ends, strict=True) if ends_at > now
-        ) + self.keys[-1:]
+        earlier = zip(self.keys[:-1], ends, strict=True)
+        return (*(key for key, ends_at in earlier if ends_at > now), self.keys[-1])
 
     def follows(self, earlier: KeyRing, now: datetime, hold: timedelta) -> bool:
         """Whether no live code of the earlier ring is lost, and there is a new key."""

@@ -34,7 +34,7 @@ class BookingPolicy:
 
     def wait_after(self, sends: int) -> timedelta:
         """How long after so many codes the next may be asked for: each time twice as long."""
-        return self.resend_wait * 2 ** (sends - 1)
+        return self.resend_wait * (1 << (sends - 1))
 
     @property
     def max_sends(self) -> int:

@@ -19,7 +19,8 @@ class Ledger(Protocol):
         """Store the bookings, change those whose end a fact tells; for each fact, one outbox event
         and one audit entry.
 
-        Who is told to have confirmed a booking has proved themselves: their row of wrong codes ends.
+        Who is told to have confirmed a booking has proved themselves: their row of wrong codes
+        ends.
         What is stored or changed already is left as it is. `facts` are in order for each slot.
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 CURRENT = "AWSCURRENT"
@@ -24,7 +24,7 @@ class RotatedSecret(Protocol):
         """Whether this is the secret that `secret_id` (a name or an ARN) means."""
         ...
 
-    def stages(self) -> dict[str, Set[str]]:
+    def stages(self) -> dict[str, AbstractSet[str]]:
         """The stages of each version."""
         ...
 

@@ -55,7 +55,7 @@ def rotate_keys(
     ring = read(secret.text(current) or "")
     match step:
         case Step.CREATE if not secret.text(version):
-            made = ring.rotated(id=version, key=new_key(), now=clock.now(), hold=hold)
+            made = ring.rotated(key_id=version, key=new_key(), now=clock.now(), hold=hold)
             secret.put_pending(version, write(made))
             return True
         case Step.TEST:

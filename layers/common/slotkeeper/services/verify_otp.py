@@ -93,7 +93,7 @@ def verify_otp(
         bill = bill_of(attempt, record.slot_id, payment_method, till)
         _ensure_may_try(tried, policy)
         if not _fits(code, record, tried, maker, is_known=bool(marks)):
-            decision = _wrong(attempt, record, codes, failures, slots, together)
+            decision = _wrong(attempt, record, codes, failures, slots, together=together)
         elif bill is not None:
             decision = _accepted(attempt, record, bill.till)
             if decision is not None and decision.made:
@@ -179,6 +179,7 @@ def _wrong(
     codes: CodeStore,
     failures: Failures,
     slots: SlotStore,
+    *,
     together: Together,
 ) -> SlotDecision | None:
     """Count the wrong code, against the hold and against the patient; None as in `_accepted`."""

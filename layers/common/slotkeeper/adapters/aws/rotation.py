@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from slotkeeper.adapters.aws.client import call
@@ -19,10 +19,11 @@ class SecretVersions:
 
     def is_named(self, secret_id: str) -> bool:
         # An ARN ends in the name and six characters of Secrets Manager's own.
-        of_arn = rf"arn:[\w-]+:secretsmanager:[\w-]+:\d{{12}}:secret:{re.escape(self._name)}-\w{{6}}"
+        name = re.escape(self._name)
+        of_arn = rf"arn:[\w-]+:secretsmanager:[\w-]+:\d{{12}}:secret:{name}-\w{{6}}"
         return secret_id == self._name or re.fullmatch(of_arn, secret_id) is not None
 
-    def stages(self) -> dict[str, Set[str]]:
+    def stages(self) -> dict[str, AbstractSet[str]]:
         with call():
             told = self._secrets.describe_secret(SecretId=self._name)
         return {id_: set(stages) for id_, stages in told.get("VersionIdsToStages", {}).items()}

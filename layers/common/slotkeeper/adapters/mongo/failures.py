@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from pymongo import DeleteOne
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import DuplicateKeyError
@@ -9,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from slotkeeper.adapters.mongo.change import from_now
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import QUOTAS, Document, user_failures_id
+from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.policy import BookingPolicy
 
 
@@ -25,6 +29,7 @@ class MongoFailures:
             "inARow": {"$add": [{"$ifNull": ["$inARow", 0]}, 1]},
             "inWindow": {"$cond": [in_window, {"$add": ["$inWindow", 1]}, 1]},
             "windowEndsAt": {"$cond": [in_window, "$windowEndsAt", from_now(self._window)]},
+            "failedAt": "$$NOW",
         }
         key = {"_id": user_failures_id(user_id)}
         with call():
@@ -35,7 +40,11 @@ class MongoFailures:
                 self._quotas.update_one(key, [{"$set": counted}])
 
 
-def end_row(quotas: Collection[Document], user_ids: list[str]) -> None:
-    """These users proved themselves: their wrong codes are forgotten."""
+def end_rows(quotas: Collection[Document], proofs: Sequence[DomainEvent]) -> None:
+    """Who confirmed a booking proved themselves: their wrong codes until then are forgotten."""
+    deletions = [
+        DeleteOne({"_id": user_failures_id(fact.user_id), "failedAt": {"$lte": fact.at}})
+        for fact in proofs
+    ]
     with call():
-        quotas.delete_many({"_id": {"$in": [user_failures_id(user_id) for user_id in user_ids]}})
+        quotas.bulk_write(deletions, ordered=False)

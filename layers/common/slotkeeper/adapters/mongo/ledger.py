@@ -24,7 +24,7 @@ from slotkeeper.adapters.mongo.documents import (
     booking_of,
     outbox_document,
 )
-from slotkeeper.adapters.mongo.failures import end_row
+from slotkeeper.adapters.mongo.failures import end_rows
 from slotkeeper.adapters.mongo.fields import readable
 from slotkeeper.adapters.mongo.sagas import give_back
 from slotkeeper.adapters.together import together
@@ -65,13 +65,16 @@ class MongoLedger:
             lambda: self._follow(bookings, facts),
             lambda: _insert_absent(self._outbox, [outbox_document(f) for f in facts]),
             lambda: _insert_absent(self._audit, [audit_document(f) for f in facts]),
-            *self._ending_rows(facts),
+            *self._ending_rows(bookings, facts),
             *self._paying_back(facts),
         )
 
-    def _ending_rows(self, facts: Sequence[DomainEvent]) -> list[Callable[[], None]]:
-        proved = [fact.user_id for fact in facts if fact.type == CONFIRM.event]
-        return [lambda: end_row(self._quotas, proved)] if proved else []
+    def _ending_rows(
+        self, bookings: Sequence[Booking], facts: Sequence[DomainEvent]
+    ) -> list[Callable[[], None]]:
+        made = {booking.id for booking in bookings}
+        proofs = [f for f in facts if f.type == CONFIRM.event and f.booking_id in made]
+        return [lambda: end_rows(self._quotas, proofs)] if proofs else []
 
     def _paying_back(self, facts: Sequence[DomainEvent]) -> list[Callable[[], None]]:
         sagas, ends = self._sagas, [fact for fact in facts if fact.type in ENDS]

@@ -50,8 +50,8 @@ class Keys:
         return self._key("lock:slot", slot_id)
 
     def code(self, user_id: str, attempt_id: str) -> str:
-        """hash slotId, seed, keyId (from the first send on), sendNumber, attempts, issuedAt, guesses,
-        guessed (their marks); for the code's lifetime."""
+        """hash slotId, seed, keyId (from the first send on), sendNumber, attempts, issuedAt,
+        guesses, guessed (their marks); for the code's lifetime."""
         return self._key("otp:user", user_id, attempt_id)
 
     def failures(self, user_id: str) -> str:
