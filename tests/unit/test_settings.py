@@ -158,11 +158,11 @@ def test_password_in_the_environment_is_refused_outside_local_and_not_repeated(
         from_environment({**LEAST, name: url})
 
     assert "canary" not in str(refused.value)
-    assert from_environment({**LOCAL, name: url})
+    assert from_environment({**IN_THE_CLEAR, name: url})
 
 
 @pytest.mark.parametrize(
-    "url", ["mongodb://a:27017,b:27017/slotkeeper", "mongodb+srv://db/?authMechanism=MONGODB-AWS"]
+    "url", ["mongodb://a,b/slotkeeper?tls=true", "mongodb+srv://db/?authMechanism=MONGODB-AWS"]
 )
 def test_stores_without_a_password_may_be_named_anywhere(url: str) -> None:
     assert from_environment({**LEAST, "MONGO_URI": url}).mongo_uri == url

@@ -86,6 +86,13 @@ class Settings(BaseModel):
     rate_limit_writes: RequestsAMinute = 60
 
     @model_validator(mode="after")
+    def _nothing_secret_is_in_the_environment(self) -> Settings:
+        told = [self.mongo_uri, self.redis_url]
+        if self.environment != LOCAL and any(_PASSWORD.search(url) for url in told):
+            raise ValueError("a password belongs in the secret that STORES_SECRET_ID names")
+        return self
+
+    @model_validator(mode="after")
     def _stores_fit_what_is_set(self) -> Settings:
         self._ensure_fit(self.mongo_uri, self.redis_url)
         return self
@@ -98,13 +105,6 @@ class Settings(BaseModel):
         for name, url in asked.items():
             if url:
                 transport.require_http(name.upper(), url, may_be_plain=not self.require_tls)
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_secret_is_in_the_environment(self) -> Settings:
-        told = [self.mongo_uri, self.redis_url]
-        if self.environment != LOCAL and any(_PASSWORD.search(url) for url in told):
-            raise ValueError("a password belongs in the secret that STORES_SECRET_ID names")
         return self
 
     def with_stores(self, *, mongo_uri: str, redis_url: str) -> Settings:
