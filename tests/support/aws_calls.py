@@ -48,6 +48,12 @@ def calls_of(folder: str) -> set[Call]:
     return found
 
 
+def uses_stores(folder: str) -> bool:
+    """Whether the function of that folder may come to ask where MongoDB and Redis are."""
+    handler = ast.parse((ROOT / "functions" / folder / "app.py").read_text())
+    return "_stores" in _reached(_named_of_bootstrap(handler), _factories())
+
+
 def calls_in(tree: ast.AST, services: Iterable[str]) -> Iterator[Call]:
     """Operations of these services that the code calls on anything."""
     known = {

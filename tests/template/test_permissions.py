@@ -39,6 +39,10 @@ NO_ARN = {
 }
 
 
+USES_NO_STORES = {"RotateOtpKeysFunction"}
+STORES = "${AWS::StackName}/stores"
+
+
 def granted(function: str) -> set[str]:
     return {
         action
@@ -58,8 +62,12 @@ def needed(function: str) -> set[str]:
         actions |= {"sqs:SendMessage"}
     if "sqs:SendMessage" in actions:
         actions |= {"kms:GenerateDataKey", "kms:Decrypt"}
+    if aws_calls.uses_stores(folder_of(definition)):
+        actions |= {"secretsmanager:GetSecretValue"}  # asked for by AWS's extension
     if actions & {"sqs:ReceiveMessage", "secretsmanager:GetSecretValue"}:
         actions |= {"kms:Decrypt"}
+    if "secretsmanager:PutSecretValue" in actions:
+        actions |= {"kms:GenerateDataKey"}
     return LOGS | actions
 
 
@@ -104,6 +112,8 @@ def test_function_writes_to_its_own_log_alone(function: str) -> None:
 def test_function_reads_the_secrets_it_is_given_and_no_other(function: str) -> None:
     given = FUNCTIONS[function].get("Environment", {}).get("Variables", {})
     named = {value["Fn::Sub"] for key, value in given.items() if key.endswith("SECRET_ID")}
+    if function not in USES_NO_STORES:
+        named.add(STORES)
 
     readable = {
         # A secret's ARN ends in six characters of Secrets Manager's own.
@@ -114,6 +124,22 @@ def test_function_reads_the_secrets_it_is_given_and_no_other(function: str) -> N
     }
 
     assert readable == named
+
+
+def test_all_functions_but_the_one_that_rotates_keys_use_the_stores() -> None:
+    without = {
+        name
+        for name, function in FUNCTIONS.items()
+        if not aws_calls.uses_stores(folder_of(function))
+    }
+
+    assert without == USES_NO_STORES
+
+
+def test_only_the_function_that_rotates_keys_may_change_them() -> None:
+    changes = {"secretsmanager:PutSecretValue", "secretsmanager:UpdateSecretVersionStage"}
+
+    assert [name for name in FUNCTIONS if granted(name) & changes] == ["RotateOtpKeysFunction"]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -374,7 +400,7 @@ def test_endpoints_let_through_what_the_functions_call_and_nothing_else() -> Non
 
 ANSWERS: Any = {
     "Invoke": {},
-    "GetSecretValue": {"SecretString": '{"k1": "x"}'},
+    "GetSecretValue": {"SecretString": '{"apiKey": "x"}'},
     "SendEmail": {"MessageId": "1"},
     "Publish": {"MessageId": "1"},
 }

@@ -18,7 +18,7 @@ from slotkeeper.domain.errors import Unavailable
 
 TOKEN = "the function's own"
 STORES = {
-    "mongoUri": "mongodb://user:canary-4711@127.0.0.1:9/slotkeeper",
+    "mongoUri": "mongodb://user:canary-4711@127.0.0.1:9/slotkeeper?tls=true",
     "redisUrl": "rediss://user:canary-4711@127.0.0.1:9",
 }
 
@@ -167,6 +167,8 @@ def test_stores_are_found_without_boto3(extension: Extension) -> None:
         json.dumps({**STORES, "mongoUri": ""}),
         json.dumps({"mongoUri": STORES["mongoUri"]}),
         json.dumps({**STORES, "redisUrl": "http://user:canary-4711@a"}),
+        json.dumps({**STORES, "redisUrl": "redis://user:canary-4711@a"}),
+        json.dumps({**STORES, "mongoUri": "mongodb://user:canary-4711@a/slotkeeper"}),
     ],
 )
 def test_secret_that_names_no_stores_is_unavailable_and_not_repeated(

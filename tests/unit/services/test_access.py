@@ -26,6 +26,7 @@ DECIDES = re.compile(
 """How a service would tell whose a thing is."""
 NOT_ACCESS = {
     "cancel_booking.py": 1,  # until when a patient may cancel, and that staff always may
+    "erase_person.py": 1,  # whether what was found a moment ago is still theirs
     "hold_slot.py": 2,  # whose lock and whose hold it is: a slot is every patient's to ask for
     "list_doctors.py": 1,  # a page without doctors, for staff that are shown none
 }

@@ -25,6 +25,7 @@ FIELDS = frozenset(
         *("exception", "exception_name", "errorType"),
         *("collection", "documentId", "why", "attemptId", "messageId", "kind", "receives"),
         *("fate", "refused", "sent", "recorded", "expired", "settled", "waiting", "keyId"),
+        *("entries", "blocks", "head", "isOutrun", "step", "version", "changed"),
     }
 )
 IDS = frozenset(
