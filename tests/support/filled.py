@@ -67,9 +67,8 @@ class Filled:
         if not isinstance(node, dict):
             return node
         if set(node) == {"Ref"}:
-            if node["Ref"] == "AWS::NoValue":
-                return _LEFT_OUT
-            return self._values.get(node["Ref"], node)
+            is_left_out = node["Ref"] == "AWS::NoValue"
+            return _LEFT_OUT if is_left_out else self._values.get(node["Ref"], node)
         if set(node) == {"Fn::Join"}:
             between, parts = self.fill(node["Fn::Join"])
             # A list of none is written as an empty text.
