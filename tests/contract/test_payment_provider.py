@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -175,6 +177,35 @@ def test_a_provider_that_is_not_there_is_unavailable() -> None:
 
     with pytest.raises(Unavailable):
         stripe.find("pi_1")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_is_followed(status: int) -> None:
+    asked: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:  # as the library calls it
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST  # what a client makes of it that follows
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        stripe = StripePayments(lambda: "sk_test_contract", f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(Unavailable):
+            stripe.open(SAGA)
+        server.shutdown()
+        thread.join()
+
+    assert asked == ["/v1/payment_intents"]
 
 
 def test_a_payment_that_is_none_of_ours_is_told_apart(stripe: StripePayments) -> None:

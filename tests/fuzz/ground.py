@@ -55,7 +55,7 @@ SETTINGS = {
     "FORBID_OVERLAPS": "false",
     # As long as any run.
     "HOLD_SECONDS": str(int(HOLD.total_seconds())),
-    "OTP_SECONDS": str(int(HOLD.total_seconds())),
+    "OTP_SECONDS": "600",
 }
 OTHERS: Mapping[str, str] = {
     "phone": "+15559870123",

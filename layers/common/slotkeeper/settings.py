@@ -49,7 +49,7 @@ class Settings(BaseModel):
     require_tls: bool = True
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
-    otp_seconds: Annotated[Seconds, AtLeastOne] = 300
+    otp_seconds: Annotated[int, Field(ge=1, le=600)] = 300
     otp_resend_wait_seconds: Seconds = 30
     otp_max_tries: Annotated[Count, AtLeastOne] = 5
     otp_max_resends: Count = 3

@@ -54,6 +54,7 @@ class StripePayments:
     @cached_property
     def _client(self) -> Any:  # Any: services that the library loads when they are named
         session = requests.Session()
+        session.max_redirects = 0  # who says that somebody else would answer is not believed
         for scheme in ("https://", "http://"):
             session.mount(scheme, _Bounded(self._read_seconds))
         return stripe.StripeClient(

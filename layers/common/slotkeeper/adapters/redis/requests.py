@@ -38,9 +38,7 @@ class RedisRequests:
         _, answer = one_trip(self._redis, self.to_note(key), begin)
         return state_of(answer)
 
-    def complete(
-        self, key: str, *, owner: str, answer: str, first: Sequence[Command] = ()
-    ) -> None:
+    def complete(self, key: str, *, owner: str, answer: str, first: Sequence[Command] = ()) -> None:
         """As the port says; the commands of `first` go first, in the same trip."""
         is_long = len(answer) > LONG_ANSWER
         kept = ANSWER_KEPT_BRIEFLY if is_long else ANSWER_KEPT
