@@ -431,6 +431,7 @@ def ops(stores: Stores, house: House, *arguments: str) -> subprocess.CompletedPr
         timeout=120,
         check=False,
         cwd=ROOT,
+        env={"PYTHONPATH": f"{ROOT}:{ROOT}/layers/common"},
     )
 
 

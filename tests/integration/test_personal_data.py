@@ -265,7 +265,8 @@ def test_an_erasure_is_noted_by_id_alone(house: House, alice: str) -> None:
 
     [noted] = house.audit(type="user.erased")
     assert noted["aggregateId"] == noted["actor"] == alice
-    assert set(noted) == {"_id", "type", "aggregateId", "actor", "requestId", "at", "details"}
+    told = {"_id", "type", "aggregateId", "actor", "requestId", "at", "recordedAt", "details"}
+    assert set(noted) == told
     assert violations(house) == []
 
 

@@ -39,6 +39,8 @@ class Row:
     shows_all_to: frozenset[str] = frozenset({"admin"})
     versions_may_rise: bool = False
     """Of a slot that was taken and given back before the refusal."""
+    is_noted: bool = False
+    """The audit log says that it was asked for, and Redis counts how often."""
     note: str = field(default="")
 
     @property
@@ -200,4 +202,6 @@ ROWS: tuple[Row, ...] = (
         admin="200",
         body=lambda *_: {"phone": "+15550199"},
     ),
+    row("GET /me/export", patient="200", staff="200", admin="200", is_noted=True),
+    row("DELETE /me", patient="204", staff="204", admin="204"),
 )

@@ -126,17 +126,21 @@ class World:
     def _booking(self, patient: str, doctor: str) -> str:
         return self.house.book(self._free(doctor), patient).id
 
-    def picture(self, *, with_versions: bool = True) -> Mapping[str, Any]:
-        """Every document, and what there is in Redis."""
+    def picture(self, row: Row) -> Mapping[str, Any]:
+        """Every document, and what there is in Redis, but for what the row lets change."""
         database = self.house.database
         found: dict[str, Any] = {
             name: sorted(database[name].find(), key=lambda document: str(document["_id"]))
             for name in sorted(database.list_collection_names())
         }
-        if not with_versions:
+        redis = self.house.redis_keys()
+        if row.is_noted:
+            del found["audit_logs"]
+            redis = [key for key in redis if not key.startswith("rl:")]
+        if row.versions_may_rise:
             for slot in found["slots"]:
                 del slot["version"]
-        return {**found, "redis": self.house.redis_keys()}
+        return {**found, "redis": redis}
 
     # --- what happens
 
@@ -171,9 +175,9 @@ def problems_of(row: Row, world: World) -> list[str]:
     for which in (FOREIGN, ABSENT, OWN) if row.thing else (OWN,):
         for authorization in world.credentials():
             request = world.request(row, ids[which])
-            before = world.picture(with_versions=not row.versions_may_rise)
+            before = world.picture(row)
             answer, problems = world.send(row, request, authorization)
-            after = world.picture(with_versions=not row.versions_may_rise)
+            after = world.picture(row)
             expected, told = row.status(world.role, which), answer["statusCode"]
             if told != expected:
                 problems.append(f"{told}, not {expected}: {answer['body']}")

@@ -258,6 +258,7 @@ def person_entry(event: str, user_id: str, *, asked: Asked, at: datetime) -> Doc
         "actor": asked.actor,
         "requestId": asked.request_id,
         "at": at,
+        "recordedAt": STAMP,
         "details": {},
     }
 
