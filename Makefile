@@ -46,9 +46,8 @@ clean: ## stop everything and remove .local with all its data
 ## ---- check it
 .PHONY: test lint format test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
 .PHONY: model test-e2e test-cluster test-chaos chaos check
-test: lint ## JOBS=3: set everything up and run everything CI runs, about 12 minutes on two cores
-	@$(PY) -m pytest $(SHARED)
-	@SLOTKEEPER_TOPOLOGY=cluster $(PY) -m pytest $(SHARED) tests/integration
+test: lint ## JOBS=3: set everything up and run everything CI runs, under 12 minutes on two cores
+	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
