@@ -112,8 +112,11 @@ class Patient:
     def messages(self) -> list[str]:
         return [message["text"] for message in messages(self.config, self.phone)]
 
-    def wait_for(self, count: int, pattern: str, seconds: float = 90.0) -> list[str]:
-        """What `pattern` finds in the messages, once it finds `count`. Raises TimeoutError."""
+    def wait_for(self, count: int, pattern: str, seconds: float = 200.0) -> list[str]:
+        """What `pattern` finds in the messages, once it finds `count`. Raises TimeoutError.
+
+        A message whose sender found another at work on the same booking comes after three minutes.
+        """
         ends_at = time.monotonic() + seconds
         while time.monotonic() < ends_at:
             found = [m.group() for text in self.messages() if (m := re.search(pattern, text))]

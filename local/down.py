@@ -7,7 +7,7 @@ from pathlib import Path
 
 from local import servers
 from local.config import TOPOLOGIES, Config, Topology
-from local.processes import stop
+from local.processes import stop, stop_together
 from local.progress import say
 
 
@@ -26,12 +26,12 @@ def down(config: Config) -> None:
 
 def stop_stores(config: Config, topologies: Collection[Topology]) -> None:
     for topology in topologies:
-        for pid_file in _pid_files(config.of(topology).home):
-            if stop(pid_file):
+        for pid_files in _pid_files(config.of(topology).home):
+            for pid_file in stop_together(pid_files):
                 say(f"stopped {pid_file.stem}")
 
 
-def _pid_files(home: Path) -> Iterator[Path]:
-    """Sentinels before who they watch, Valkeys before the mongods."""
+def _pid_files(home: Path) -> Iterator[list[Path]]:
+    """Those of a kind; sentinels before who they watch, Valkeys before the mongods."""
     for kind in ("sentinel", "valkey", "mongod"):
-        yield from sorted(home.glob(f"{kind}*/{kind}*.pid"))
+        yield sorted(home.glob(f"{kind}*/{kind}*.pid"))

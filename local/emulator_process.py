@@ -1,4 +1,4 @@
-"""The AWS emulator, made fit for one machine: state kept while it runs, processes shared.
+"""The AWS emulator, made fit for one machine: state kept while it runs, processes, layers shared.
 
 Runs in the emulator's own environment. The emulator writes its state when it is asked to stop; a
 kill would lose the stack, the user pool and the queues. This saves what people change (users,
@@ -7,12 +7,15 @@ messages, queues) every two seconds, and everything when the file `save-all` app
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 CHANGING = ("cognito", "sns", "ses", "sqs")
@@ -27,6 +30,7 @@ def main() -> None:
 
     _share_workers()
     _ask_for_batches_as_aws_does()
+    _share_layers()
     app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
@@ -77,6 +81,50 @@ def _ask_for_batches_as_aws_does() -> None:
         return action.removesuffix("Batch") if is_batch else action
 
     iam_actions.extract_iam_action = without_batch
+def _share_layers() -> None:
+    """Let all processes read one copy of a layer, which none may change on Lambda either.
+
+    The emulator unpacks five thousand files for each process that it starts: most of what a cold
+    start takes, and 80 MB each.
+    """
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.zipfile = SimpleNamespace(
+        ZipFile=_UnpackedOnce,
+        BadZipFile=zipfile.BadZipFile,
+        LargeFileError=zipfile.LargeZipFile,  # which it means
+    )
+
+
+class _UnpackedOnce(zipfile.ZipFile):
+    """An archive; a layer's is unpacked for the first process, others get a link to that."""
+
+    _unpacking = threading.Lock()
+
+    @property
+    def _is_layer(self) -> bool:
+        return Path(self.filename or "").name.startswith("layer_")
+
+    def namelist(self) -> list[str]:
+        """Nothing of a layer: who asks looks for names that lead out of the folder, one by one.
+
+        (`extractall` lets none of them out.)
+        """
+        return [] if self._is_layer else super().namelist()
+
+    def extractall(self, path: Any = None, members: Any = None, pwd: Any = None) -> None:  # as its
+        if not self._is_layer:
+            super().extractall(path, members, pwd)
+            return
+        archive = Path(self.filename or "")
+        shared = Path(os.environ["TMPDIR"]) / hashlib.sha256(archive.read_bytes()).hexdigest()
+        with self._unpacking:
+            if not shared.exists():
+                begun = shared.with_suffix(".begun")
+                super().extractall(begun, super().namelist())
+                begun.rename(shared)
+        Path(path).rmdir()
+        Path(path).symlink_to(shared)
 
 
 def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not of a library

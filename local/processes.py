@@ -117,19 +117,25 @@ class Server:
 
 def stop(pid_file: Path, seconds: float = 10.0) -> bool:
     """End the server of that pid file, if it is still the one we started; whether it ran."""
-    pid = _running(pid_file)
-    if pid is not None:
+    return bool(stop_together([pid_file], seconds))
+
+
+def stop_together(pid_files: Sequence[Path], seconds: float = 10.0) -> list[Path]:
+    """The same with several that need not wait for each other; the files of those that ran."""
+    running = {file: pid for file in pid_files if (pid := _running(file)) is not None}
+    for pid in running.values():
         os.kill(pid, signal.SIGTERM)
-        ends_at = time.monotonic() + seconds
-        while _running(pid_file) is not None:
+    ends_at = time.monotonic() + seconds
+    for file, pid in running.items():
+        while _running(file) is not None:
             if time.monotonic() > ends_at:
                 os.kill(pid, signal.SIGKILL)
-            _reap(pid)
             time.sleep(0.02)
     for ours in _ours:
         _reap(ours)
-    pid_file.unlink(missing_ok=True)
-    return pid is not None
+    for file in pid_files:
+        file.unlink(missing_ok=True)
+    return list(running)
 
 
 def _running(pid_file: Path) -> int | None:

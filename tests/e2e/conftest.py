@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from redis import Redis
 
+from chaos.rest import have_messages_come_back_soon
 from local import identity
 from local.api import Patient
 from local.config import Config
@@ -23,7 +24,10 @@ NextSlot = Callable[[], str]
 
 @pytest.fixture(scope="session")
 def stack(system: Config) -> dict[str, Any]:
-    return servers.start_all(system)
+    made = servers.start_all(system)
+    # A notice that finds another about its booking being sent waits for its turn that long.
+    have_messages_come_back_soon(system, made)
+    return made
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from local.config import Config
-from local.processes import Server, stop
+from local.processes import Server, stop_together
 from slotkeeper.domain.errors import Unavailable
 
 TRIES = 300
@@ -29,8 +29,7 @@ def running(config: Config, nodes: Sequence[Server]) -> Iterator[None]:
             node.wait_ready()
         yield
     finally:
-        for node in reversed(nodes):
-            stop(node.pid_file)
+        stop_together([node.pid_file for node in nodes])
         shutil.rmtree(config.state, ignore_errors=True)
 
 

@@ -1,0 +1,44 @@
+"""`make test`: all tests, and beside them the integration tests on a Cluster.
+
+The end-to-end tests and chaos mostly wait for what they started; that leaves room for one more.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from local.config import TOOLS
+
+PYTEST = [sys.executable, "-m", "pytest"]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run both, the first with these arguments; the exit status of the first that failed."""
+    log = TOOLS / "test-cluster.log"
+    environment = {
+        **os.environ,
+        "SLOTKEEPER_TOPOLOGY": "cluster",
+        "SLOTKEEPER_TEST": os.environ.get("SLOTKEEPER_TEST", "") + "beside",
+    }
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            # What failed last is for the others to remember.
+            [*PYTEST, "-p", "no:cacheprovider", "tests/integration"],
+            env=environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        ) as on_cluster,
+    ):
+        first = subprocess.run([*PYTEST, *arguments], check=False).returncode
+        second = on_cluster.wait()
+    print("\nThe integration tests on a Cluster:")
+    print(log.read_text(), end="", flush=True)
+    return first or second
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
