@@ -81,6 +81,8 @@ def _ask_for_batches_as_aws_does() -> None:
         return action.removesuffix("Batch") if is_batch else action
 
     iam_actions.extract_iam_action = without_batch
+
+
 def _share_layers() -> None:
     """Let all processes read one copy of a layer, which none may change on Lambda either.
 

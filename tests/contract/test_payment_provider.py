@@ -199,7 +199,9 @@ def test_no_redirect_is_followed(status: int) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
-        stripe = StripePayments(lambda: "sk_test_contract", f"http://127.0.0.1:{server.server_port}")
+        stripe = StripePayments(
+            lambda: "sk_test_contract", f"http://127.0.0.1:{server.server_port}"
+        )
         with pytest.raises(Unavailable):
             stripe.open(SAGA)
         server.shutdown()
