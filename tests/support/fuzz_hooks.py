@@ -55,6 +55,10 @@ def before_call(
 
 
 def _mend(body: dict[str, Any], kind: str) -> None:
+    if kind == "me":
+        address = {"sms": "phone", "email": "email"}.get(str(body.get("preferredChannel")))
+        if address is not None and not body.get(address):
+            del body["preferredChannel"]
     if kind == "schedules":
         for name in ("from", "to"):
             body[name] = _planned(body.get(name))
