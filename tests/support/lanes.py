@@ -9,7 +9,9 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST_FIRST = ("e2e", "crash", "chaos", "concurrency", "model", "topology", "integration")
+LONGEST_FIRST = (
+    *("e2e", "crash", "chaos", "concurrency", "model", "topology", "fuzz", "integration"),
+)
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
