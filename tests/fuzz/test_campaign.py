@@ -19,7 +19,7 @@ from tests.fuzz.mutate import run
 from tests.fuzz.scale import IS_LONG, SEED
 from tests.fuzz.wire import over_http
 
-MUTATED = 10_000 if IS_LONG else 1_500
+MUTATED = 12_000 if IS_LONG else 1_500
 EXAMPLES = 80 if IS_LONG else 2
 PHASES = "examples,coverage,fuzzing,stateful" if IS_LONG else "examples,fuzzing,stateful"
 # As a patient tests/e2e/test_fuzz.py does; nobody's requests are rows 21 and 22 of the corpus.
