@@ -129,7 +129,10 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
 def _outputs(config: Config) -> dict[str, str] | None:
     try:
         answer = aws.client(config, "cloudformation").describe_stacks(StackName=STACK)
-    except ClientError:
+    except ClientError as error:
+        # Any other no is not one to deploy anew for, which begins with deleting what there is.
+        if "does not exist" not in error.response["Error"]["Message"]:
+            raise
         return None
     stack: dict[str, Any] = answer["Stacks"][0]
     if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:

@@ -34,9 +34,10 @@ from tests.fuzz.test_corpus import wrong_with
 from tests.fuzz.wire import Answer, Sent, over_http
 from tests.support.clinic import Clinic, close_clinic, found_clinic
 
-EXAMPLES = 30 if IS_LONG else 3
-CASES = 4_000 if IS_LONG else 400
-MUTATED = 1_000 if IS_LONG else 200
+EXAMPLES = 10 if IS_LONG else 1
+CASES = 800 if IS_LONG else 100
+MUTATED = 200 if IS_LONG else 60
+WHO = ("patient", "staff") if IS_LONG else ("patient",)
 AT_ONCE = 4
 SECONDS = 900
 NO_ROUTE = 27
@@ -154,8 +155,12 @@ def test_bad_input_is_refused_as_the_contract_says_and_changes_nothing(
         for wrong in _wrong(case, answer, world)
     ]
     print(f"{len(asked)} of {len(cases)} cases of the corpus")
+    after = _theirs(deployed_mongo, world)
     assert not found, "\n".join(found)
-    assert _theirs(deployed_mongo, world) == before
+    assert {
+        place: (before.get(place), after.get(place)) for place in before.keys() ^ after.keys()
+    } == {}
+    assert {p: (before[p], after[p]) for p in before if before[p] != after[p]} == {}
 
 
 def _wrong(case: Case, answer: Answer, world: World) -> list[str]:
@@ -169,8 +174,11 @@ def _wrong(case: Case, answer: Answer, world: World) -> list[str]:
     return wrong_with(case, answer, secrets=[PLANTED, *world.secrets])
 
 
-def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, list[Any]]:
-    """What is the clinic's and the patient's; others are at work in the same system."""
+def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, Any]:
+    """What is the clinic's and the patient's; others are at work in the same system.
+
+    But for what the sweep may still have to record of what was done before.
+    """
     doctor = {"doctorId": world.clinic.doctor}
     wanted = {
         SLOTS: doctor,
@@ -180,7 +188,13 @@ def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, list[
         "schedules": doctor,
         "audit_logs": {"actor": world.patient_id},
     }
-    return {name: list(database[name].find(query).sort("_id", 1)) for name, query in wanted.items()}
+    return {
+        f"{name} {document['_id']} {field}": value
+        for name, query in wanted.items()
+        for document in database[name].find(query)
+        for field, value in document.items()
+        if field != "pendingEvents"
+    }
 
 
 # --- by chance ------------------------------------------------------------------------------------
@@ -212,7 +226,7 @@ def test_requests_by_chance_break_nothing(world: World, stack: dict[str, Any]) -
 
 
 @pytest.mark.timeout(SECONDS + 60)
-@pytest.mark.parametrize("role", ["patient", "staff"])
+@pytest.mark.parametrize("role", WHO)
 def test_every_answer_is_as_the_document_says(
     role: str, world: World, stack: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -240,7 +254,7 @@ def test_control_a_document_that_is_wrong_is_found_out(
 
 
 def _run(
-    role: str, world: World, stack: dict[str, Any], phases: str = "examples,coverage,fuzzing"
+    role: str, world: World, stack: dict[str, Any], phases: str = "examples,fuzzing"
 ) -> schema.Run:
     return schema.Run(
         role=role,

@@ -107,8 +107,8 @@ def _handler(front: Front) -> type[BaseHTTPRequestHandler]:
 
 
 def main() -> None:
-    if name := os.environ.get(PLANTED_BUG):
-        plant(name)
+    if names := os.environ.get(PLANTED_BUG):
+        plant(names)
     with (
         Path(sys.argv[1]).open("a") as notes,
         ThreadingHTTPServer(("127.0.0.1", 0), _handler(Front(Gateway(), notes))) as server,

@@ -78,5 +78,7 @@ BUGS: Mapping[str, Callable[[], None]] = {
 }
 
 
-def plant(name: str) -> None:
-    BUGS[name]()
+def plant(names: str) -> None:
+    """Plant the bugs of these names, which commas part."""
+    for name in names.split(","):
+        BUGS[name]()

@@ -15,9 +15,12 @@ from tests.fuzz.corpus import PLANTED, Case, corpus
 from tests.fuzz.faults import INNARDS, faults_of
 from tests.fuzz.ground import OTHERS, Ground
 from tests.fuzz.requests import ROUTES
+from tests.fuzz.scale import IS_LONG
 from tests.fuzz.wire import Answer
 
 SECRETS = [PLANTED, *OTHERS.values()]
+AT_A_TIME = 1 if IS_LONG else 20
+"""Cases after which everything must be as before: looking takes longer than asking."""
 
 
 def wrong_with(case: Case, answer: Answer, *, secrets: Collection[str]) -> list[str]:
@@ -41,15 +44,15 @@ def test_bad_input_is_refused_as_the_contract_says_and_changes_nothing(
     found = []
     before = ground.state()
 
-    for case in cases:
-        answer = ground.gateway(case.sent)
-        found += [
-            f"{case.row} {case.name}: {wrong}"
-            for wrong in wrong_with(case, answer, secrets=SECRETS)
-        ]
+    for first in range(0, len(cases), AT_A_TIME):
+        some = cases[first : first + AT_A_TIME]
+        for case in some:
+            answer = ground.gateway(case.sent)
+            wrongs = wrong_with(case, answer, secrets=SECRETS)
+            found += [f"{case.row} {case.name}: {wrong}" for wrong in wrongs]
         after = ground.state()
         if after != before:
-            found.append(f"{case.row} {case.name}: something changed")
+            found.append(f"something changed by one of {[(c.row, c.name) for c in some]}")
             before = after
 
     logged = capfd.readouterr()

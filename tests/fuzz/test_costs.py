@@ -101,7 +101,7 @@ MOST: Mapping[str, Most] = {
         keys=A_HUNDRED_MORE,
         size=24 * KIB,
     ),
-    "PATCH /bookings/{id}/cancel": Most(body=LONG_REASON, size=3 * KIB),
+    "PATCH /bookings/{id}/cancel": Most(body=LONG_REASON),
     "POST /doctors/{id}/schedules": Most(
         body={
             "weekly": [{"day": day, "start": "00:00", "end": "13:00"} for day in range(1, 8)],

@@ -15,6 +15,8 @@ import schemathesis
 from hypothesis import strategies as st
 
 ZONES = ["UTC", "Asia/Kolkata", "Europe/Berlin", "America/Argentina/Buenos_Aires", "Etc/GMT+12"]
+MOST_SLOTS = 10_000
+"""That one schedule may make."""
 _TAG = re.compile(r'\*|(W/)?"')
 
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(ZONES))
@@ -55,10 +57,15 @@ def before_call(
 
 
 def _mend(body: dict[str, Any], kind: str) -> None:
+    if kind == "me":
+        address = {"sms": "phone", "email": "email"}.get(str(body.get("preferredChannel")))
+        if address is not None and not body.get(address):
+            del body["preferredChannel"]
     if kind == "schedules":
         for name in ("from", "to"):
             body[name] = _planned(body.get(name))
-        if not 0 <= (_day(body["to"]) - _day(body["from"])).days < 366:
+        days = (_day(body["to"]) - _day(body["from"])).days + 1
+        if not 1 <= days <= 366 or days * 24 * 60 // body["slotMinutes"] > MOST_SLOTS:
             body["to"] = body["from"]
         body["holidays"] = [_planned(day) for day in body.get("holidays") or []]
         for hours in [*body.get("weekly", []), *body.get("breaks", [])]:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-LONGEST_FIRST = ("e2e", "chaos", "crash", "concurrency", "model", "topology", "integration")
+LONGEST_FIRST = (
+    *("e2e", "chaos", "crash", "concurrency", "model", "topology", "fuzz", "integration"),
+)
 E2E = "tests/e2e"
 THAT_WAIT = frozenset(
     f"{E2E}/{name}.py" for name in ("test_delivery", "test_local_system", "test_payment")
