@@ -191,7 +191,7 @@ def test_no_redirect_is_followed(status: int) -> None:
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        do_GET = do_POST  # what a client makes of it that follows
+        do_GET = do_POST  # noqa: N815  # what a client makes of it that follows
 
         def log_message(self, *_: object) -> None:
             """Nothing."""
