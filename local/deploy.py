@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,16 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         **config.rules,
     }
 
+_LISTED = {
+    "AWS::Lambda::Function": ("lambda", "list_functions", "Functions"),
+    "AWS::SQS::Queue": ("sqs", "list_queues", "QueueUrls"),
+    "AWS::Scheduler::Schedule": ("scheduler", "list_schedules", "Schedules"),
+    "AWS::SecretsManager::Secret": ("secretsmanager", "list_secrets", "SecretList"),
+    "AWS::Lambda::EventSourceMapping": (
+        *("lambda", "list_event_source_mappings", "EventSourceMappings"),
+    ),
+}
+
 
 def _outputs(config: Config) -> dict[str, str] | None:
     try:
@@ -136,33 +147,24 @@ def _outputs(config: Config) -> dict[str, str] | None:
         return None
     stack: dict[str, Any] = answer["Stacks"][0]
     if stack["StackStatus"] not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        say(f"the stack is to be deployed anew: it is {stack['StackStatus']}")
         return None
-    if not _has_resources(config):
+    if missing := _missing(config):
+        say(f"the stack is to be deployed anew: of {', '.join(missing)} the emulator has too few")
         return None
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
-def _has_resources(config: Config) -> bool:
-    """Whether the emulator, killed while it saved its state, still has what the stack says."""
+def _missing(config: Config) -> list[str]:
+    """Kinds of which the emulator, killed while it saved its state, has less than the stack says."""
     stack = aws.client(config, "cloudformation")
     pages = stack.get_paginator("list_stack_resources").paginate(StackName=STACK)
-    told = [resource for page in pages for resource in page["StackResourceSummaries"]]
-
-    def count(kind: str) -> int:
-        return sum(resource["ResourceType"] == kind for resource in told)
-
-    def there(service: str, call: str, key: str) -> int:
-        return len(getattr(aws.client(config, service), call)().get(key, []))
-
-    return (
-        there("lambda", "list_functions", "Functions") >= count("AWS::Lambda::Function") > 0
-        and there("sqs", "list_queues", "QueueUrls") >= count("AWS::SQS::Queue")
-        and there("scheduler", "list_schedules", "Schedules") >= count("AWS::Scheduler::Schedule")
-        and there("secretsmanager", "list_secrets", "SecretList")
-        >= count("AWS::SecretsManager::Secret")
-        and there("lambda", "list_event_source_mappings", "EventSourceMappings")
-        >= count("AWS::Lambda::EventSourceMapping")
-    )
+    told = Counter(one["ResourceType"] for page in pages for one in page["StackResourceSummaries"])
+    return [
+        kind
+        for kind, (service, call, key) in _LISTED.items()
+        if len(getattr(aws.client(config, service), call)().get(key, [])) < max(told[kind], 1)
+    ]
 
 
 def _ensure_bucket_and_sender(config: Config) -> None:

@@ -42,10 +42,10 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     BOOKINGS: _CHANGES,
     DOCTORS: _CHANGES,
     OUTBOX: _CHANGES,
-    QUOTAS: _CHANGES,
     SAGAS: _CHANGES,
     USERS: _CHANGES,
     DELIVERIES: _REMOVES,
+    QUOTAS: _REMOVES,
     SLOTS: _REMOVES,
 }
 """What the functions do in each collection."""

@@ -114,7 +114,7 @@ class Story:
 
     def _hold(self, who: str, key: str | None = None) -> str:
         attempt = self.house.hold(self.slot, who, key)
-        record = self.house.codes.find(user_id=who, attempt_id=attempt)
+        record = self.house.settled(attempt, who)
         if record is not None:
             self._codes[attempt] = self.house.maker.code(record)
         self._newest[who] = attempt

@@ -264,7 +264,7 @@ def test_step_of_a_version_that_is_not_pending_is_refused(secret: Secret) -> Non
 
     refused = secret.step("createSecret", str(uuid.uuid4()))
 
-    assert "not a pending version" in refused
+    assert "NotPending" in refused
     assert secret.stages() == before
 
 
@@ -273,7 +273,7 @@ def test_version_that_would_lose_codes_does_not_take_over(secret: Secret) -> Non
 
     refused = secret.step("finishSecret", version)
 
-    assert "lacks one that codes live by" in refused
+    assert "NotSound" in refused
     assert "only the new one" not in refused
     assert CURRENT not in secret.stages()[version]
 

@@ -37,8 +37,11 @@ def test_who_has_an_appointment_is_forgotten_once_it_is_cancelled(
     assert (empty["phone"], empty["email"], empty["lastViewed"]) == (None, None, None)
     assert alice.booking(booking["id"]).json["status"] == "cancelled"
     assert alice.release(held.json["attemptId"]).status == 410
-    checked = ops(stack, "check", "--longest-hold", "30")
-    assert checked.returncode == 0, checked.stdout
+    # Of what others of these tests put there, it may say what it likes.
+    found = ops(stack, "check", "--longest-hold", "30").stdout
+    assert "documents and keys read" in found
+    for own in (booking["id"], booking["slotId"], booking["userId"], held.json["attemptId"]):
+        assert own not in found
 
 
 def test_pages_follow_one_another_by_cursor(alice: Patient, next_slot: NextSlot) -> None:

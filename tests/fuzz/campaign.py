@@ -192,7 +192,7 @@ def mutator_of(ground: Ground, seed: str, lanes: int = 1, lane: int = 0) -> Muta
     house, user = ground.house, ground.people.ids["patient"]
 
     def code(attempt: str) -> str | None:
-        record = house.codes.find(user_id=user, attempt_id=attempt)
+        record = house.settled(attempt, user)
         return None if record is None else house.maker.code(record)
 
     return Mutator(

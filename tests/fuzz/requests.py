@@ -94,6 +94,8 @@ ROUTES: Mapping[str, Route] = {
         Route(name="GET /health"),
         Route(name="GET /me"),
         Route(name="PUT /me", body=PROFILE),
+        Route(name="GET /me/export", query=("limit=5",)),
+        Route(name="DELETE /me"),
         Route(name="GET /doctors", query=(*PAGE, "specialty=cardiology")),
         Route(name="GET /doctors/{id}", kind="doctor"),
         Route(

@@ -29,6 +29,9 @@ CONTROL = 4_000
 """Requests within which a planted bug is found, with as many again to spare."""
 
 
+NEVER_SERVED = {"DELETE /me"}  # all who ask are expected somewhere (`ground`)
+
+
 @pytest.mark.timeout(3_600)
 def test_whatever_is_asked_nothing_breaks_leaks_or_stays_behind(
     ground: Ground, tmp_path: Path
@@ -58,7 +61,7 @@ def test_whatever_is_asked_nothing_breaks_leaks_or_stays_behind(
         for route, counts in campaign.tally.by_route.items()
         if any(200 <= status < 300 for status in counts)
     }
-    assert routes <= served
+    assert routes - NEVER_SERVED <= served
 
 
 def test_the_same_seed_asks_the_same(ground: Ground) -> None:

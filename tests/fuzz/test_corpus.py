@@ -42,7 +42,8 @@ def test_bad_input_is_refused_as_the_contract_says_and_changes_nothing(
     logger.setLevel(logging.INFO)
     cases = [case for case in corpus(given_of(ground)) if case.route == route]
     found = []
-    before = ground.state()
+    noted = "audit_logs" if route == "GET /me/export" else ""  # also of what is answered well
+    before = ground.state(but_for=noted)
 
     for first in range(0, len(cases), AT_A_TIME):
         some = cases[first : first + AT_A_TIME]
@@ -50,7 +51,7 @@ def test_bad_input_is_refused_as_the_contract_says_and_changes_nothing(
             answer = ground.gateway(case.sent)
             wrongs = wrong_with(case, answer, secrets=SECRETS)
             found += [f"{case.row} {case.name}: {wrong}" for wrong in wrongs]
-        after = ground.state()
+        after = ground.state(but_for=noted)
         if after != before:
             found.append(f"something changed by one of {[(c.row, c.name) for c in some]}")
             before = after
