@@ -130,7 +130,8 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        if hold.attempt_id == ticket.attempt_id:
+        whose = "own" if hold.attempt_id == ticket.attempt_id else "shared"
+        if whose == "own":
             own = [self._forget_pages(ticket.slot_id)]
         else:
             own = self._returned(ticket, admission)
@@ -140,7 +141,7 @@ class RedisGate:
         place = _place(ticket.slot_id, hold.attempt_id)
         keep = [
             lambda p: p.eval(script("extend_lock"), 1, lock, hold.attempt_id, ends_at, most),
-            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
+            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most, whose),
         ]
         # The answer last: from then on the request sent again does no more than repeat it.
         answered = self._requests.to_complete(
