@@ -130,24 +130,21 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        whose = "own" if hold.attempt_id == ticket.attempt_id else "shared"
-        if whose == "own":
-            own = [self._forget_pages(ticket.slot_id)]
-        else:
-            own = self._returned(ticket, admission)
+        is_own = hold.attempt_id == ticket.attempt_id
+        rest = [self._forget_pages(ticket.slot_id)] if is_own else self._returned(ticket, admission)
         ends_at = round(hold.expires_at.timestamp() * 1000)
         most = ms(self._policy.hold)
         lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
         place = _place(ticket.slot_id, hold.attempt_id)
         keep = [
             lambda p: p.eval(script("extend_lock"), 1, lock, hold.attempt_id, ends_at, most),
-            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most, whose),
+            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
         ]
         # The answer last: from then on the request sent again does no more than repeat it.
         answered = self._requests.to_complete(
             ticket.request_key, owner=ticket.request_id, answer=answer
         )
-        one_trip(self._redis, *keep, *own, answered)
+        one_trip(self._redis, *keep, *rest, answered)
 
     def forget(
         self, *, attempt_id: str, slot_id: str, user_id: str, changed: Sequence[str] = ()
