@@ -72,7 +72,7 @@ def unlike_lock(layer: str, folder: Path) -> list[Finding]:
 
 
 def _functions() -> dict[str, list[str]]:
-    """By a function's name in the template, the layers it runs on."""
+    """By a function's name in the template, the layers of ours that it runs on."""
 
     class Loader(yaml.SafeLoader):
         pass
@@ -85,7 +85,11 @@ def _functions() -> dict[str, list[str]]:
     template = yaml.load(text, Loader=Loader)  # noqa: S506  # nosec B506  # a SafeLoader
     everywhere = template["Globals"]["Function"].get("Layers", [])
     return {
-        name: [*everywhere, *resource["Properties"].get("Layers", [])]
+        name: [
+            layer
+            for layer in (*everywhere, *resource["Properties"].get("Layers", []))
+            if layer in LAYERS  # not the provider's own, whose address is a parameter
+        ]
         for name, resource in sorted(template["Resources"].items())
         if resource["Type"] == "AWS::Serverless::Function"
     }

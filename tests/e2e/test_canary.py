@@ -53,7 +53,7 @@ class Canary:
 
     @property
     def reason(self) -> str:
-        return f'reason-{self.tag}\r\n\x1b[31m{{"level":"ERROR"}}'
+        return f'reason-{self.tag}{{"level":"ERROR"}}'
 
     @property
     def key(self) -> str:
@@ -198,6 +198,8 @@ def full_life(who: Canary, slots: Iterator[str], clinic: Clinic) -> None:
         assert who.ask("GET", path).status == 200
     who.patient.wait_for(1, "is confirmed")
     cancel = f"/bookings/{id_}/cancel"
+    split = who.ask("PATCH", cancel, {"reason": f"{who.reason}\r\n\x1b[31m"})
+    assert split.status == 400
     stale = who.ask("PATCH", cancel, {"reason": who.reason}, If_Match=f'"etag-{who.tag}"')
     assert stale.status == 412
     done = who.ask("PATCH", cancel, {"reason": who.reason}, Idempotency_Key=who.key + "cancel")

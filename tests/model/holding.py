@@ -74,11 +74,9 @@ class Holding(State):
                 slot.version += 1
             raise
         answer = Held(hold.attempt, slot.id, hold.until, self.now, self._sent(hold, by))
-        if hold.attempt == ticket.attempt:
-            self.memory.complete(ticket, answer, hold.until, self.now)
-        else:
+        self.memory.complete(ticket, answer, hold.attempt, hold.until, self.now)
+        if hold.attempt != ticket.attempt:
             # Their own slot again, under another key: the same attempt, with its old end.
-            self.memory.answered(ticket, answer, self.now)
             self.memory.give_back(ticket, got)
         return answer
 

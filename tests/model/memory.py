@@ -172,15 +172,17 @@ class Memory:
         if got.took_code:
             self.codes.pop(ticket.attempt, None)
 
-    def complete(self, ticket: Ticket, answer: Any, hold_until: datetime, now: datetime) -> None:
-        """The attempt's own hold stands: lock and place last as long; its answer is kept."""
+    def complete(
+        self, ticket: Ticket, answer: Any, attempt: str, hold_until: datetime, now: datetime
+    ) -> None:
+        """The attempt's hold stands: its lock and place last as long; the answer is kept."""
         self.answered(ticket, answer, now)
         lock = self.locks[ticket.slot]
-        if lock.attempt == ticket.attempt:
+        if lock.attempt == attempt:
             lock.until = hold_until
-        places = self.places.get(ticket.user)
-        if places and (ticket.slot, ticket.attempt) in places.of:
-            places.of[ticket.slot, ticket.attempt] = hold_until
+        places, place = self.places.get(ticket.user), (ticket.slot, attempt)
+        if places and places.of.get(place, hold_until) != hold_until:
+            places.of[place] = hold_until
             places.until = now + self.policy.hold
 
     def answered(self, ticket: Ticket, answer: Any, now: datetime) -> None:

@@ -317,9 +317,10 @@ class World:
         return [slot.id for slot in found]
 
     def redis_ends(self) -> dict[str, int]:
-        """When each key ends, cached pages aside."""
-        cached = f"{self.house.keys.environment}:cache:"
-        return {k: end for k, end in self.redis.ends().items() if not k.startswith(cached)}
+        """When each key ends, cached pages and counts of requests aside."""
+        environment = self.house.keys.environment
+        aside = (f"{environment}:cache:", f"{environment}:booking:attempts:")
+        return {k: end for k, end in self.redis.ends().items() if not k.startswith(aside)}
 
     def violations(self, *, grace: timedelta) -> list[Violation]:
         """What the operator's check finds."""

@@ -438,6 +438,19 @@ def test_undoing_leaves_alone_what_an_earlier_request_holds() -> None:
     assert (ALICE, ATTEMPT) in world.codes.records
 
 
+def test_nothing_is_told_of_a_hold_that_could_not_be_marked_as_shared() -> None:
+    world = World()
+    world.hold()
+    world.gate.lapse(a_ticket())
+    world.slots.down = {"share_hold"}
+
+    with pytest.raises(Unavailable):
+        world.hold(a_ticket(request="request-2"))
+
+    assert world.slot.hold is not None
+    assert world.gate.locks == {SLOT: ATTEMPT}
+
+
 def test_refusal_stands_when_nothing_can_be_undone() -> None:
     world = World()
     world.jobs.down = {"send_code"}

@@ -131,10 +131,8 @@ class RedisGate:
     def complete(
         self, ticket: HoldTicket, admission: Admission, *, hold: Hold, answer: str
     ) -> None:
-        if hold.attempt_id == ticket.attempt_id:
-            own = [self._forget_pages(ticket.slot_id)]
-        else:
-            own = self._returned(ticket, admission)
+        is_own = hold.attempt_id == ticket.attempt_id
+        rest = [self._forget_pages(ticket.slot_id)] if is_own else self._returned(ticket, admission)
         ends_at = round(hold.expires_at.timestamp() * 1000)
         most = ms(self._policy.hold)
         lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
@@ -148,7 +146,7 @@ class RedisGate:
             ticket.request_key,
             owner=ticket.request_id,
             answer=answer,
-            first=[*keep, *own],
+            first=[*keep, *rest],
         )
 
     def forget(
