@@ -126,6 +126,7 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         **config.rules,
     }
 
+
 _LISTED = {
     "AWS::Lambda::Function": ("lambda", "list_functions", "Functions"),
     "AWS::SQS::Queue": ("sqs", "list_queues", "QueueUrls"),
@@ -156,7 +157,7 @@ def _outputs(config: Config) -> dict[str, str] | None:
 
 
 def _missing(config: Config) -> list[str]:
-    """Kinds of which the emulator, killed while it saved its state, has less than the stack says."""
+    """Kinds of which the emulator, killed while saving, has less than the stack says."""
     stack = aws.client(config, "cloudformation")
     pages = stack.get_paginator("list_stack_resources").paginate(StackName=STACK)
     told = Counter(one["ResourceType"] for page in pages for one in page["StackResourceSummaries"])

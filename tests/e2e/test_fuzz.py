@@ -177,7 +177,8 @@ def _wrong(case: Case, answer: Answer, world: World) -> list[str]:
 def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, Any]:
     """What is the clinic's and the patient's; others are at work in the same system.
 
-    But for what the sweep may still have to record of what was done before.
+    But for what the sweep may still have to record of what was done before, and that somebody asked
+    well for what is held about them.
     """
     doctor = {"doctorId": world.clinic.doctor}
     wanted = {
@@ -186,7 +187,7 @@ def _theirs(database: Database[dict[str, Any]], world: World) -> dict[str, Any]:
         DOCTORS: {"clinicId": world.clinic.id},
         USERS: {"_id": {"$in": [world.patient_id, world.clinic.staff.user_id]}},
         "schedules": doctor,
-        "audit_logs": {"actor": world.patient_id},
+        "audit_logs": {"actor": world.patient_id, "type": {"$ne": "user.exported"}},
     }
     return {
         f"{name} {document['_id']} {field}": value

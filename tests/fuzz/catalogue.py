@@ -178,7 +178,9 @@ CATALOGUE: Mapping[int, Row] = {
     ),
     25: Row(
         about="a token of a key that was withdrawn",
-        tests=("integration/test_identity_provider.py::test_revoked_key_is_gone_within_five_minutes",),
+        tests=(
+            "integration/test_identity_provider.py::test_revoked_key_is_gone_within_five_minutes",
+        ),
     ),
     26: Row(
         about="headers that say who asks, from where, with which method: as without them",
