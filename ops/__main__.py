@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, roles, set_aside, unlock
+from ops import audit, dlq, erase, export, providers, roles, set_aside, unlock
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -27,6 +27,7 @@ class Command(Protocol):
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "audit": (audit, "print the newest block of the audit log's chain, or seal what is left"),
+    "providers": (providers, "the providers of SMS and email: how they do, which are in use"),
     "roles": (roles, "create the database role of the functions' user"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),

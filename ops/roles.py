@@ -19,6 +19,7 @@ from slotkeeper.adapters.mongo.documents import (
     AUDIT_LOGS,
     AUDIT_SEALS,
     BOOKINGS,
+    CONTROLS,
     DELIVERIES,
     DOCTORS,
     OUTBOX,
@@ -47,6 +48,7 @@ ACTIONS: Mapping[str, tuple[str, ...]] = {
     DELIVERIES: _REMOVES,
     QUOTAS: _REMOVES,
     SLOTS: _REMOVES,
+    CONTROLS: ("find",),
 }
 """What the functions do in each collection."""
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from slotkeeper import bootstrap
 from slotkeeper.contracts.messages import CodeMessage, Message
+from slotkeeper.entrypoints.deliveries import CountedDeliveries
 from slotkeeper.entrypoints.observability import count, instrumented, logger
 from slotkeeper.entrypoints.queue import process
 from slotkeeper.services.send_notification import CodeFate, NoticeFate, send_code, tell_event
@@ -19,7 +20,7 @@ def handle(message: Message) -> None:
             maker=bootstrap.code_maker(),
             users=bootstrap.users(),
             quota=bootstrap.code_quota(),
-            post=bootstrap.post(),
+            post=bootstrap.post(CountedDeliveries()),
         )
         logger.info("code.handled", fate=fate)
         count("otp_sent_total", fate is CodeFate.SENT)
@@ -30,12 +31,16 @@ def handle(message: Message) -> None:
             ledger=bootstrap.ledger(),
             users=bootstrap.users(),
             quota=bootstrap.code_quota(),
-            post=bootstrap.post(),
+            post=bootstrap.post(CountedDeliveries()),
         )
         count("notifications_sent_total", told is NoticeFate.SENT)
         count("notifications_superseded_total", told is NoticeFate.SUPERSEDED)
 
 
+def _postpone(receipt: str, seconds: int) -> None:
+    bootstrap.waits().postpone(receipt, seconds)
+
+
 @instrumented
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    return process(event, handle)
+    return process(event, handle, _postpone)

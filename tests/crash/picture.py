@@ -47,7 +47,7 @@ _SHAPES = [
 ]
 _NOTED_EACH_TIME = {"user.erased", "user.exported"}
 _EVENT_NUMBER = re.compile(r"-\d+$")
-_PASSING = ("cache:", "rl:")
+_PASSING = ("cache:", "rl:", "provider:")
 """Keys that say nothing of what was done."""
 
 

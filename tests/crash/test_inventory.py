@@ -19,6 +19,11 @@ SEEN_ELSEWHERE = {
     "users.locale",
     *(f"slots.{name}" for name in ("setAside.at", "setAside.why")),
     *(f"slots.setAsideEvents[].{name}" for name in ("fact", "at", "why")),
+    # An operator's: tests/integration/test_provider_commands.py.
+    *(f"controls.{name}" for name in ("_id", "provider", "fallbackToEmail", "by", "at")),
+    *(f"controls.changes[].{name}" for name in ("provider", "fallbackToEmail", "by", "at")),
+    "controls.changes[].reason",
+    *(f"audit_logs.details.{name}" for name in ("provider", "fallbackToEmail")),
     *(f"outbox.{name}" for name in ("setAside.at", "setAside.why", "leaseId")),
 }
 

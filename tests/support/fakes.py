@@ -36,6 +36,7 @@ from slotkeeper.domain.payment import (
     SagaState,
 )
 from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.provider import State
 from slotkeeper.domain.slot import (
     CONFIRM,
     EXPIRE,
@@ -51,7 +52,14 @@ from slotkeeper.ports.bookings import BookingFilter
 from slotkeeper.ports.clinic import DoctorFilter
 from slotkeeper.ports.codes import CodeRecord, CodeTaken, CodeTry, KeyGone
 from slotkeeper.ports.holds import Admission, HoldTicket
-from slotkeeper.ports.notifications import CodeJob, Turn
+from slotkeeper.ports.notifications import (
+    AddressRefused,
+    CodeJob,
+    Leave,
+    NobodyAsked,
+    Outcome,
+    Turn,
+)
 from slotkeeper.ports.pages import KeptPage, LastView, Position, View
 from slotkeeper.ports.payments import DueSagas
 from slotkeeper.ports.people import CodesToday
@@ -1425,16 +1433,69 @@ class Sent:
 
 
 class FakeNotifier(Fake):
-    """`Notifier`; a channel's name in `down` is a provider that refuses."""
+    """`Notifier`; a channel's name in `down` is a provider that fails, in `rest` one that is not
+    asked, in `refuses` one that sends nothing to this address."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sent: list[Sent] = []
+        self.refuses: set[str] = set()
+        self.rest: set[str] = set()
 
     def send(self, channel: Channel, address: str, subject: str, text: str) -> str:
         with self._called(channel.value):
+            if channel.value in self.refuses:
+                raise AddressRefused
+            if channel.value in self.rest:
+                raise NobodyAsked
             self.sent.append(Sent(channel, address, subject, text))
             return f"message-{len(self.sent)}"
+
+
+class FakeCarrier:
+    """`Provider` that takes everything, but for the error it is told to raise."""
+
+    def __init__(self, name: str, error: Exception | None = None) -> None:
+        self.name = name
+        self.error = error
+        self.taken: list[str] = []
+        self.asked = 0
+
+    def send(self, address: str, subject: str, text: str) -> str:
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        self.taken.append(address)
+        return f"{self.name}-{len(self.taken)}"
+
+
+class FakeBreakers:
+    """`Breakers` that keep those in `open` from being asked."""
+
+    def __init__(self) -> None:
+        self.open: set[str] = set()
+        self.told: list[tuple[str, Outcome]] = []
+
+    def ask(self, provider: str) -> Leave:
+        return Leave(is_given=provider not in self.open)
+
+    def tell(self, provider: str, leave: Leave, outcome: Outcome) -> State:
+        self.told.append((provider, outcome))
+        return State.OPEN if provider in self.open else State.CLOSED
+
+
+class FakeWatch:
+    """`Watch` that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Outcome | None, State]] = []
+        self.fallbacks = 0
+
+    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
+        self.seen.append((provider, outcome, state))
+
+    def fell_back(self) -> None:
+        self.fallbacks += 1
 
 
 class FakeQuota(Fake):

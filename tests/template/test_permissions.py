@@ -11,9 +11,10 @@ import pytest
 
 from slotkeeper import bootstrap
 from slotkeeper.adapters.aws.jobs import SqsJobs
-from slotkeeper.adapters.aws.notifier import AwsNotifier
+from slotkeeper.adapters.aws.providers import SesEmail, SnsSms
 from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
 from slotkeeper.adapters.aws.secrets import KeptSecret, read_api_key
+from slotkeeper.adapters.aws.waits import SqsWaits
 from slotkeeper.adapters.dependencies import NotificationQueue
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import CodeJob
@@ -430,9 +431,9 @@ def test_what_adapters_really_ask_of_aws_is_what_was_read_from_their_source(
         )
     )
     jobs.send_events([an_event()])
-    notifier = AwsNotifier(bootstrap.aws, sms_provider="sns", email_from="a@b")
-    notifier.send(Channel.SMS, "+15550100", "", "text")
-    notifier.send(Channel.EMAIL, "a@b", "subject", "text")
+    SnsSms(bootstrap.aws).send("+15550100", "", "text")
+    SesEmail(bootstrap.aws, sender="a@b").send("a@b", "subject", "text")
+    SqsWaits(bootstrap.aws("sqs"), "https://queue").postpone("receipt", 30)
     KeptSecret(bootstrap.aws("secretsmanager"), "payment", read_api_key, bootstrap.clock()).value()
     LambdaRelayWaker(bootstrap.aws("lambda"), "relay").wake()
     NotificationQueue(bootstrap.aws, "https://queue").check()
@@ -441,7 +442,7 @@ def test_what_adapters_really_ask_of_aws_is_what_was_read_from_their_source(
     read = {
         call for function in FUNCTIONS.values() for call in aws_calls.calls_of(folder_of(function))
     }
-    assert len(asked) == 7
+    assert len(asked) == 8
     assert asked <= read
 
 

@@ -62,7 +62,11 @@ def test_every_document_that_is_made_in_one_place_has_rows() -> None:
 
 
 def test_every_collection_has_rows() -> None:
-    assert {name.partition(".")[0] for name in rows_of("MongoDB")} == {*INDEXES, "users"}
+    assert {name.partition(".")[0] for name in rows_of("MongoDB")} == {
+        *INDEXES,
+        "users",
+        "controls",
+    }
 
 
 def test_what_is_set_aside_is_told() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
     from redis import Redis
 
     from slotkeeper.adapters.aws.jobs import SqsJobs
-    from slotkeeper.adapters.aws.notifier import AwsNotifier
+    from slotkeeper.adapters.aws.providers import SesEmail
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
     from slotkeeper.adapters.aws.rotation import SecretVersions
+    from slotkeeper.adapters.aws.waits import SqsWaits
     from slotkeeper.adapters.calendar_file import IcalendarFiles
     from slotkeeper.adapters.code_maker import HotpCodes
     from slotkeeper.adapters.mongo.blocks import MongoSlotBlocks
     from slotkeeper.adapters.mongo.booked_slots import MongoBookedSlots
     from slotkeeper.adapters.mongo.booking_lists import MongoBookingLists
     from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
+    from slotkeeper.adapters.mongo.controls import KeptControls
     from slotkeeper.adapters.mongo.deliveries import MongoDeliveries
     from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
     from slotkeeper.adapters.mongo.failures import MongoFailures
@@ -58,9 +61,11 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.limiter import RedisRateLimiter
     from slotkeeper.adapters.redis.pages import RedisDoctorPages, RedisSlotPages
     from slotkeeper.adapters.redis.personal import RedisPersonalKeys
+    from slotkeeper.adapters.redis.provider_breakers import RedisBreakers
     from slotkeeper.adapters.redis.requests import RedisRequests
     from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.adapters.tokens import TokenVerifier
+    from slotkeeper.ports.notifications import Provider, Watch
     from slotkeeper.services.change_booking import BookingEnds
     from slotkeeper.services.payment_saga import Till
     from slotkeeper.services.send_notification import Post
@@ -416,6 +421,13 @@ def jobs() -> SqsJobs:
 
 
 @cache
+def waits() -> SqsWaits:
+    from slotkeeper.adapters.aws.waits import SqsWaits
+
+    return SqsWaits(aws("sqs"), settings().notification_queue_url)
+
+
+@cache
 def relay_waker() -> LambdaRelayWaker:
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
 
@@ -430,20 +442,50 @@ def code_quota() -> MongoCodeQuota:
 
 
 @cache
-def notifier() -> AwsNotifier:
-    from slotkeeper.adapters.aws.notifier import AwsNotifier
+def provider_breakers() -> RedisBreakers:
+    from slotkeeper.adapters.redis.provider_breakers import RedisBreakers
 
-    return AwsNotifier(aws, sms_provider=settings().sms_provider, email_from=settings().email_from)
+    return RedisBreakers(redis(), _keys(), breaker())
 
 
 @cache
-def post() -> Post:
+def controls() -> KeptControls:
+    from slotkeeper.adapters.mongo.controls import KeptControls, MongoControls
+
+    return KeptControls(MongoControls(database()), clock(), settings().sms_choice)
+
+
+@cache
+def sms() -> Mapping[str, Provider]:
+    """Every provider of SMS, by its name."""
+    from slotkeeper.adapters.aws.providers import SnsSms
+
+    return {one.name: one for one in (SnsSms(aws),)}
+
+
+@cache
+def email() -> SesEmail:
+    from slotkeeper.adapters.aws.providers import SesEmail
+
+    return SesEmail(aws, sender=settings().email_from)
+
+
+def post(watch: Watch) -> Post:
+    """The way to people, as it is chosen at this moment. Raises Unavailable."""
+    from slotkeeper.domain.user import Channel
+    from slotkeeper.services.by_providers import ByProviders
     from slotkeeper.services.send_notification import Post
 
+    chosen = controls().sms()
+    in_use: Mapping[Channel, Sequence[Provider]] = {
+        Channel.SMS: [sms()[name] for name in chosen.providers],
+        Channel.EMAIL: [email()],
+    }
     return Post(
         deliveries=deliveries(),
-        notifier=notifier(),
-        fallback_to_email=settings().sms_fallback_to_email,
+        notifier=ByProviders(in_use=in_use, breakers=provider_breakers(), watch=watch),
+        fallback_to_email=chosen.falls_back,
+        watch=watch,
     )
 
 

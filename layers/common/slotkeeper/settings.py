@@ -15,11 +15,13 @@ from slotkeeper import transport
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
+from slotkeeper.domain.provider import SmsChoice, sms_providers
 from slotkeeper.redis_url import RedisMode
 
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
 RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
+SmsProviders = Literal["sns", "none"]
 AtLeastOne = Field(ge=1)
 LOCAL = "local"
 _PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|password=", re.IGNORECASE)
@@ -70,7 +72,7 @@ class Settings(BaseModel):
     otp_secret_id: str = ""
     notification_queue_url: str = ""
     relay_function_name: str = ""
-    sms_provider: Literal["sns", "none"] = "sns"
+    sms_provider: SmsProviders = "sns"
     sms_fallback_to_email: bool = True
     email_from: str = ""
     payment_provider: Literal["none", "stripe"] = "none"
@@ -123,6 +125,13 @@ class Settings(BaseModel):
             transport.require_mongo_tls(mongo_uri)
         if self.require_tls and redis_url:
             transport.require_redis_tls(redis_url, self.redis_mode)
+
+    @property
+    def sms_choice(self) -> SmsChoice:
+        """As deployed: an operator may have switched it since."""
+        return SmsChoice(
+            providers=sms_providers(self.sms_provider), falls_back=self.sms_fallback_to_email
+        )
 
     @property
     def takes_payment(self) -> bool:

@@ -30,6 +30,7 @@ EVERY_KEY = {
     "slot_pages": KEYS.slot_pages("dr-ana"),
     "doctor_pages": KEYS.doctor_pages(),
     "viewed": KEYS.viewed("alice"),
+    "provider": KEYS.provider("sns"),
 }
 
 

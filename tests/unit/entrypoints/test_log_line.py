@@ -167,4 +167,4 @@ def test_label_that_is_not_named_is_not_counted_by(capsys: pytest.CaptureFixture
     counted = json.loads(capsys.readouterr().out)
     assert (counted["kind"], counted["reason"]) == ("other", "error")
     assert "alice" not in str(counted)
-    assert set(observability.LABELS) == {"kind", "reason"}
+    assert set(observability.LABELS) == {"kind", "reason", "provider"}

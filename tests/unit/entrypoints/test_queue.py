@@ -10,6 +10,7 @@ from slotkeeper.contracts.messages import EventMessage, Message
 from slotkeeper.domain.errors import Corrupted, Unavailable
 from slotkeeper.entrypoints.observability import InvocationFailed, instrumented
 from slotkeeper.entrypoints.queue import process
+from slotkeeper.ports.notifications import MaybeSent, NobodyAsked
 from tests.support.aws_events import Context, sqs_event
 from tests.support.fakes import an_event
 
@@ -54,6 +55,44 @@ def test_record_that_has_to_wait_fails_alone() -> None:
 
     assert failures(answer) == ["m1"]
     assert handler.handled == [0, 2]
+
+
+def received(times: int | None) -> dict[str, Any]:
+    event = sqs_event(BODIES[0])
+    event["Records"][0]["attributes"] = (
+        {} if times is None else {"ApproximateReceiveCount": str(times)}
+    )
+    return event
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"), [(1, [30]), (2, [120]), (3, [480]), (4, [1920]), (5, []), (None, [30])]
+)
+def test_message_that_nobody_was_asked_for_comes_back_later_and_later(
+    times: int | None, seconds: list[int]
+) -> None:
+    waits: list[tuple[str, int]] = []
+
+    answer = process(received(times), Handler(NobodyAsked(), 0), lambda *asked: waits.append(asked))
+
+    assert failures(answer) == ["m0"]
+    assert waits == [("handle", wait) for wait in seconds]
+
+
+@pytest.mark.parametrize("error", [Unavailable(), MaybeSent(), ZeroDivisionError()])
+def test_message_that_failed_otherwise_comes_back_as_the_queue_says(error: Exception) -> None:
+    waits: list[tuple[str, int]] = []
+
+    process(received(1), Handler(error, 0), lambda *asked: waits.append(asked))
+
+    assert waits == []
+
+
+def test_message_that_cannot_be_postponed_comes_back_all_the_same() -> None:
+    def refuse(_: str, __: int) -> None:
+        raise Unavailable
+
+    assert failures(process(received(1), Handler(NobodyAsked(), 0), refuse)) == ["m0"]
 
 
 def test_record_that_breaks_the_handler_fails_alone() -> None:

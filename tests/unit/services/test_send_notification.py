@@ -6,7 +6,7 @@ import pytest
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports.notifications import CodeJob
+from slotkeeper.ports.notifications import CodeJob, NobodyAsked
 from slotkeeper.services.send_notification import CodeFate, NoticeFate, Post, send_code, tell_event
 from tests.support.fakes import (
     ALICE,
@@ -19,6 +19,7 @@ from tests.support.fakes import (
     FakeNotifier,
     FakeQuota,
     FakeUsers,
+    FakeWatch,
     a_booking,
     a_record,
     a_user,
@@ -48,8 +49,12 @@ class World:
         self.deliveries = FakeDeliveries()
         self.notifier = FakeNotifier()
         self.quota = FakeQuota()
+        self.watch = FakeWatch()
         self.post = Post(
-            deliveries=self.deliveries, notifier=self.notifier, fallback_to_email=fallback
+            deliveries=self.deliveries,
+            notifier=self.notifier,
+            fallback_to_email=fallback,
+            watch=self.watch,
         )
 
     def send_code(self, job: CodeJob = JOB) -> bool:
@@ -202,6 +207,59 @@ def test_email_does_not_fall_back_to_sms() -> None:
         world.send_code(replace(JOB, channel=Channel.EMAIL))
 
     assert world.notifier.sent == []
+
+
+def test_address_that_sms_refuses_falls_back_to_email() -> None:
+    world = World()
+    world.notifier.refuses = {"sms"}
+
+    assert world.send_code()
+
+    assert world.channels == [Channel.EMAIL]
+
+
+@pytest.mark.parametrize("refused", [{"sms"}, {"sms", "email"}])
+def test_address_that_is_refused_for_good_is_not_tried_again(refused: set[str]) -> None:
+    world = World(a_user(email=None) if refused == {"sms"} else None)
+    world.notifier.refuses = refused
+
+    fates = [world.fate(), world.fate()]
+
+    assert fates == [CodeFate.NOT_DUE] * 2
+    assert world.notifier.calls == sorted(refused, reverse=True)
+    assert list(world.deliveries.sent.values()) == [None]
+
+
+def test_address_that_is_refused_and_a_provider_that_is_down_are_tried_again() -> None:
+    world = World()
+    world.notifier.refuses, world.notifier.down = {"email"}, {"sms"}
+
+    with pytest.raises(Unavailable):
+        world.send_code()
+
+    world.notifier.down = set()
+    assert world.send_code()
+
+
+def test_who_waits_for_a_provider_that_failed_is_told_so_though_others_were_not_asked() -> None:
+    world = World()
+    world.notifier.down, world.notifier.rest = {"email"}, {"sms"}
+
+    with pytest.raises(Unavailable) as waits:
+        world.send_code()
+
+    assert not isinstance(waits.value, NobodyAsked)
+
+
+def test_fallbacks_are_counted_and_nothing_else_is() -> None:
+    world = World()
+    world.send_code(replace(JOB, channel=Channel.EMAIL))
+    world.notifier.rest = {"sms"}
+    assert world.watch.fallbacks == 0
+
+    world.tell()
+
+    assert world.watch.fallbacks == 1
 
 
 def test_claim_is_given_up_when_both_providers_are_down() -> None:

@@ -26,6 +26,7 @@ FIELDS = frozenset(
         *("collection", "documentId", "why", "attemptId", "messageId", "kind", "receives"),
         *("fate", "refused", "sent", "recorded", "expired", "settled", "waiting", "keyId"),
         *("entries", "blocks", "head", "isOutrun", "step", "version", "changed"),
+        *("provider", "state"),
     }
 )
 IDS = frozenset(

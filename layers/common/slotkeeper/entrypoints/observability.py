@@ -23,6 +23,7 @@ _MOST_LINES = 100
 LABELS: Mapping[str, frozenset[str]] = {
     "kind": frozenset({"otp.send", "event", "unreadable"}),
     "reason": frozenset({"unavailable", "unreadable", "corrupted", "error"}),
+    "provider": frozenset({"sns", "eum", "ses"}),
 }
 """Every label of every metric, and what it may say: few, and nobody's data."""
 _OTHER = "other"
@@ -101,13 +102,13 @@ def count(name: str, value: int = 1) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(value))
 
 
-def count_by(name: str, **labels: str) -> None:
-    """Count one event under labels, of which there are as few as `LABELS` has."""
+def count_by(name: str, value: int = 1, **labels: str) -> None:
+    """Count events under labels, of which there are as few as `LABELS` has."""
     known = {k: v if v in LABELS[k] else _OTHER for k, v in labels.items() if k in LABELS}
     with single_metric(
         name=name,
         unit=MetricUnit.Count,
-        value=1,
+        value=value,
         namespace=_NAMESPACE,
         default_dimensions={"service": _SERVICE, **known},
     ):

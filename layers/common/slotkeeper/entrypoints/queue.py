@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,12 +12,20 @@ from slotkeeper import asides
 from slotkeeper.contracts.messages import Message, parse_message, what_is_wrong
 from slotkeeper.domain.errors import Corrupted, Unavailable
 from slotkeeper.entrypoints.observability import count, count_by, logger
+from slotkeeper.ports.notifications import NobodyAsked
 
 Record = Mapping[str, Any]  # Any: free JSON
+Postpone = Callable[[str, int], None]
+"""Have the message of this receipt come back after so many seconds."""
 UNREADABLE = "unreadable"
+WAITS = (30, 120, 480, 1920)
+"""Seconds until a message that no provider was asked for comes back, by how often it was received:
+soon while a code is good, and few of its five receives in an outage of half an hour."""
 
 
-def process(event: dict[str, Any], handle: Callable[[Message], None]) -> dict[str, Any]:
+def process(
+    event: dict[str, Any], handle: Callable[[Message], None], postpone: Postpone | None = None
+) -> dict[str, Any]:
     """Handle every record; answer those to be delivered again (ReportBatchItemFailures).
 
     A record that is not ours (or not of our version) fails too: after its last delivery SQS sets it
@@ -24,14 +33,16 @@ def process(event: dict[str, Any], handle: Callable[[Message], None]) -> dict[st
     """
     failed = []
     for record in event["Records"]:
-        if not _is_handled(record, handle):
+        if not _is_handled(record, handle, postpone):
             failed.append(record["messageId"])
         elif _was_redriven(record):
             count("messages_redriven_total")
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
 
 
-def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
+def _is_handled(
+    record: Record, handle: Callable[[Message], None], postpone: Postpone | None
+) -> bool:
     known = {"messageId": record["messageId"], "receives": _receives(record)}
     kind = UNREADABLE
     # What goes wrong is told by type and place only: messages of errors quote what they refuse.
@@ -39,7 +50,9 @@ def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
         message = parse_message(record["body"])
         kind = message.kind
         handle(message)
-    except Unavailable:
+    except Unavailable as error:
+        if isinstance(error, NobodyAsked) and postpone is not None:
+            _let_wait(record, postpone)
         logger.warning("message.retry", kind=kind, **known)
         count_by("messages_failed_total", kind=kind, reason="unavailable")
     except ValidationError as error:
@@ -55,6 +68,15 @@ def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
     else:
         return True
     return False
+
+
+def _let_wait(record: Record, postpone: Postpone) -> None:
+    """The first time briefly, then longer; the last one goes to the DLQ as any other."""
+    receives = _receives(record) or "1"
+    number = int(receives) if receives.isdecimal() else 1
+    if 1 <= number <= len(WAITS):
+        with suppress(Unavailable):
+            postpone(record["receiptHandle"], WAITS[number - 1])
 
 
 def _receives(record: Record) -> str | None:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Protocol
 
+from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.domain.provider import State
 from slotkeeper.domain.user import Channel
 
 
@@ -74,7 +78,96 @@ class Deliveries(Protocol):
         ...
 
 
+class AddressRefused(Exception):
+    """The provider sends nothing to this address, however often it is asked."""
+
+
+class MaybeSent(Unavailable):
+    """The provider did not say whether it took the message: it may have."""
+
+
+class NobodyAsked(Unavailable):
+    """No provider was asked: none is in use, or all that are rest."""
+
+
 class Notifier(Protocol):
     def send(self, channel: Channel, address: str, subject: str, text: str) -> str:
-        """Hand the message to the provider; its id there. Raises Unavailable if refused."""
+        """Hand the message to a provider; its id there.
+
+        Raises:
+            Unavailable: nobody took it.
+            AddressRefused: nobody ever will.
+        """
         ...
+
+
+class Provider(Protocol):
+    """One way of one channel."""
+
+    name: str
+
+    def send(self, address: str, subject: str, text: str) -> str:
+        """Its id there. Raises Unavailable, MaybeSent or AddressRefused."""
+        ...
+
+
+class Outcome(StrEnum):
+    """What became of a message that a provider was given."""
+
+    TAKEN = "taken"
+    FAILED = "failed"
+    """The provider's doing: it did not answer, is overloaded, or lets nobody send."""
+    REFUSED = "refused"
+    """The address's doing: it says nothing of the provider."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leave:
+    """Leave to ask a provider; `trial`: to this one alone, to see if it works again."""
+
+    is_given: bool
+    trial: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What is known of a provider: by its last messages, of which so many failed."""
+
+    state: State
+    since: datetime | None = None
+    """When it began to fail; None while it does not."""
+    next_trial: datetime | None = None
+    taken: int = 0
+    failed: int = 0
+
+
+class Breakers(Protocol):
+    """One breaker a provider, the same for all senders. Closed where it cannot be told."""
+
+    def ask(self, provider: str) -> Leave: ...
+
+    def tell(self, provider: str, leave: Leave, outcome: Outcome) -> State:
+        """Note what became of it; how the breaker is now."""
+        ...
+
+
+class Watch(Protocol):
+    """Is told what becomes of messages, to count it."""
+
+    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
+        """What became of a message; None: the provider was not asked."""
+        ...
+
+    def fell_back(self) -> None:
+        """What should have gone by SMS went by email."""
+        ...
+
+
+class Unwatched:
+    """`Watch` that counts nothing."""
+
+    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
+        pass
+
+    def fell_back(self) -> None:
+        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +16,16 @@ from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.codes import CodeMaker, CodeQuota, CodeRecord, CodeStore, KeyGone
-from slotkeeper.ports.notifications import CodeJob, Deliveries, Notifier, Turn
+from slotkeeper.ports.notifications import (
+    AddressRefused,
+    CodeJob,
+    Deliveries,
+    NobodyAsked,
+    Notifier,
+    Turn,
+    Unwatched,
+    Watch,
+)
 from slotkeeper.ports.people import UserStore
 from slotkeeper.services.code_quota import counted
 
@@ -28,6 +37,7 @@ class Post:
     deliveries: Deliveries
     notifier: Notifier
     fallback_to_email: bool
+    watch: Watch = field(default_factory=Unwatched)
 
     def send_once(
         self,
@@ -40,7 +50,7 @@ class Post:
         permit: AbstractContextManager[None] | None = None,
         instead: Channel | None = None,
     ) -> bool:
-        """Whether it was sent now; False if it was before, or there is no address.
+        """Whether it was sent now; False if it was before, or there is no address that takes it.
 
         `instead` is the channel for what `permit` does not allow.
 
@@ -70,17 +80,23 @@ class Post:
     def _send(self, user: User, channel: Channel, subject: str, text: str) -> str | None:
         may_fall_back = channel is Channel.SMS and self.fallback_to_email
         channels = [channel, Channel.EMAIL] if may_fall_back else [channel]
-        refused: Unavailable | None = None
+        failed: Unavailable | None = None
         for way in channels:
             address = user.address(way)
             if address is None:
                 continue
             try:
-                return self.notifier.send(way, address, subject, text)
+                message_id = self.notifier.send(way, address, subject, text)
+            except AddressRefused:
+                continue  # for good: where no other way is left, there is nobody to send to
             except Unavailable as error:
-                refused = error
-        if refused is not None:
-            raise refused
+                failed = error if failed is None or isinstance(failed, NobodyAsked) else failed
+                continue
+            if way is not channel:
+                self.watch.fell_back()
+            return message_id
+        if failed is not None:
+            raise failed
         return None
 
 

@@ -32,6 +32,7 @@ DELIVERIES = "deliveries"
 QUOTAS = "quotas"
 SCHEDULES = "schedules"
 SAGAS = "sagas"
+CONTROLS = "controls"
 
 FACT_VERSION = 1
 """Of the facts in slots that this code can read; one without a version is of this."""
@@ -260,6 +261,22 @@ def person_entry(event: str, user_id: str, *, asked: Asked, at: datetime) -> Doc
         "at": at,
         "recordedAt": STAMP,
         "details": {},
+    }
+
+
+def control_entry(
+    event: str, control: str, *, asked: Asked, at: datetime, details: Mapping[str, Any]
+) -> Document:
+    """What the audit log keeps of an operator's switch; figures alone, no word of theirs."""
+    return {
+        "_id": asked.entry_id(event, control),
+        "type": event,
+        "aggregateId": control,
+        "actor": asked.actor,
+        "requestId": asked.request_id,
+        "at": at,
+        "recordedAt": STAMP,
+        "details": dict(details),
     }
 
 

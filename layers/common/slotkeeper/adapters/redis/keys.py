@@ -26,6 +26,8 @@ PAGES_KEPT = timedelta(seconds=60)
 """The longest that pages of one generation live; each says itself until when it is true."""
 PAGE_CLAIM = timedelta(seconds=2)
 """A reader that makes a page keeps others waiting no longer, if it dies."""
+PROVIDER_KEPT = timedelta(hours=1)
+"""What is known of a provider that nobody has asked for so long is of no use any more."""
 
 
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9]+")
@@ -89,6 +91,11 @@ class Keys:
     def viewed(self, user_id: str) -> str:
         """hash doctorId and filters, as the user last saw them; for a setting."""
         return self._key("cache:viewed", user_id)
+
+    def provider(self, name: str) -> str:
+        """hash outcomes (the last ones, each with its instant), openedAt, restsUntil, triedBy,
+        triedUntil of a provider of messages; for `PROVIDER_KEPT`."""
+        return self._key("provider", name)
 
     def _key(self, kind: str, *ids: str) -> str:
         parts = [one.translate(_WITHOUT_BRACES) for one in ids]
