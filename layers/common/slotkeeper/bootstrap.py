@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -470,7 +471,8 @@ def email() -> SesEmail:
     return SesEmail(aws, sender=settings().email_from)
 
 
-def post(watch: Watch) -> Post:
+@contextmanager
+def post(watch: Watch) -> Iterator[Post]:
     """The way to people, as it is chosen at this moment. Raises Unavailable."""
     from slotkeeper.domain.user import Channel
     from slotkeeper.services.by_providers import ByProviders
@@ -481,12 +483,16 @@ def post(watch: Watch) -> Post:
         Channel.SMS: [sms()[name] for name in chosen.providers],
         Channel.EMAIL: [email()],
     }
-    return Post(
-        deliveries=deliveries(),
-        notifier=ByProviders(in_use=in_use, breakers=provider_breakers(), watch=watch),
-        fallback_to_email=chosen.falls_back,
-        watch=watch,
-    )
+    notifier = ByProviders(in_use=in_use, breakers=provider_breakers(), watch=watch)
+    try:
+        yield Post(
+            deliveries=deliveries(),
+            notifier=notifier,
+            fallback_to_email=chosen.falls_back,
+            watch=watch,
+        )
+    finally:
+        notifier.tell_taken()
 
 
 @cache

@@ -26,7 +26,12 @@ class World:
             breakers=self.breakers,
             watch=self.watch,
         )
-        return by.send(channel, "+15550100", "subject", "text")
+        try:
+            return by.send(channel, "+15550100", "subject", "text")
+        finally:
+            self.told_by_then = list(self.breakers.told)
+            by.tell_taken()
+            by.tell_taken()
 
     @property
     def asked(self) -> tuple[int, int, int]:
@@ -42,6 +47,7 @@ def test_first_provider_takes_it_and_no_other_is_asked(world: World) -> None:
     assert world.send() == "sns-1"
 
     assert world.asked == (1, 0, 0)
+    assert world.told_by_then == []
     assert world.breakers.told == [("sns", Outcome.TAKEN)]
     assert world.watch.seen == [("sns", Outcome.TAKEN, State.CLOSED)]
 

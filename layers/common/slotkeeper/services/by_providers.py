@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import State
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import (
     Breakers,
+    Leave,
     MaybeSent,
     NobodyAsked,
     Outcome,
@@ -20,11 +21,16 @@ from slotkeeper.ports.notifications import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByProviders:
-    """`Notifier` by the providers in use, in their order."""
+    """`Notifier` by the providers in use, in their order.
+
+    What was taken is told to the breakers by `tell_taken`, once it is noted that it was sent: the
+    less there is between the two, the fewer messages are sent twice by a sender that dies.
+    """
 
     in_use: Mapping[Channel, Sequence[Provider]]
     breakers: Breakers
     watch: Watch
+    _taken: list[tuple[str, Leave]] = field(default_factory=list)
 
     def send(self, channel: Channel, address: str, subject: str, text: str) -> str:
         failed: Unavailable = NobodyAsked()
@@ -44,15 +50,22 @@ class ByProviders:
         if not leave.is_given:
             self.watch.told(provider.name, None, State.OPEN)
             raise NobodyAsked
-        # Whatever else ends it, an error of ours, says nothing of the provider.
-        outcome = Outcome.REFUSED
         try:
             message_id = provider.send(address, subject, text)
-            outcome = Outcome.TAKEN
         except Unavailable:
-            outcome = Outcome.FAILED
+            self._tell(provider.name, leave, Outcome.FAILED)
             raise
-        finally:
-            state = self.breakers.tell(provider.name, leave, outcome)
-            self.watch.told(provider.name, outcome, state)
+        except Exception:
+            # Of the address, or an error of ours: it says nothing of the provider.
+            self._tell(provider.name, leave, Outcome.REFUSED)
+            raise
+        self._taken.append((provider.name, leave))
         return message_id
+
+    def tell_taken(self) -> None:
+        while self._taken:
+            self._tell(*self._taken.pop(0), Outcome.TAKEN)
+
+    def _tell(self, provider: str, leave: Leave, outcome: Outcome) -> None:
+        state = self.breakers.tell(provider, leave, outcome)
+        self.watch.told(provider, outcome, state)
