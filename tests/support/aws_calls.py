@@ -20,8 +20,11 @@ BOOTSTRAP = LAYER / "slotkeeper" / "bootstrap.py"
 
 Call = tuple[str, str]
 """Service and operation, as AWS names them: ("sqs", "SendMessage")."""
-_SERVICES = ("lambda", "secretsmanager", "sesv2", "sns", "sqs", "kms", "s3", "sts", "dynamodb")
-_PREFIX = {"sesv2": "ses"}
+_SERVICES = (
+    *("lambda", "secretsmanager", "sesv2", "sns", "sqs", "kms", "s3", "sts", "dynamodb"),
+    "pinpoint-sms-voice-v2",
+)
+_PREFIX = {"sesv2": "ses", "pinpoint-sms-voice-v2": "sms-voice"}
 _ACTIONS = {
     ("sqs", "SendMessageBatch"): "sqs:SendMessage",
     ("lambda", "Invoke"): "lambda:InvokeFunction",

@@ -11,7 +11,7 @@ import pytest
 
 from slotkeeper import bootstrap
 from slotkeeper.adapters.aws.jobs import SqsJobs
-from slotkeeper.adapters.aws.providers import SesEmail, SnsSms
+from slotkeeper.adapters.aws.providers import EumSms, SesEmail, SnsSms
 from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
 from slotkeeper.adapters.aws.secrets import KeptSecret, read_api_key
 from slotkeeper.adapters.aws.waits import SqsWaits
@@ -404,6 +404,7 @@ ANSWERS: Any = {
     "GetSecretValue": {"SecretString": '{"apiKey": "x"}'},
     "SendEmail": {"MessageId": "1"},
     "Publish": {"MessageId": "1"},
+    "SendTextMessage": {"MessageId": "1"},
 }
 
 
@@ -432,6 +433,7 @@ def test_what_adapters_really_ask_of_aws_is_what_was_read_from_their_source(
     )
     jobs.send_events([an_event()])
     SnsSms(bootstrap.aws).send("+15550100", "", "text")
+    EumSms(bootstrap.aws, sender="").send("+15550100", "", "text")
     SesEmail(bootstrap.aws, sender="a@b").send("a@b", "subject", "text")
     SqsWaits(bootstrap.aws("sqs"), "https://queue").postpone("receipt", 30)
     KeptSecret(bootstrap.aws("secretsmanager"), "payment", read_api_key, bootstrap.clock()).value()
@@ -442,7 +444,7 @@ def test_what_adapters_really_ask_of_aws_is_what_was_read_from_their_source(
     read = {
         call for function in FUNCTIONS.values() for call in aws_calls.calls_of(folder_of(function))
     }
-    assert len(asked) == 8
+    assert len(asked) == 9
     assert asked <= read
 
 

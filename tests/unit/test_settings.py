@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
@@ -9,7 +9,8 @@ from pymongo import MongoClient
 
 from slotkeeper.domain.limits import RateLimits
 from slotkeeper.domain.policy import BookingPolicy
-from slotkeeper.settings import from_environment
+from slotkeeper.domain.provider import names_of
+from slotkeeper.settings import SmsProviders, from_environment
 
 LEAST = {"ENVIRONMENT": "test"}
 LOCAL = {"ENVIRONMENT": "local"}
@@ -89,6 +90,9 @@ def test_every_rate_limit_can_be_set_and_switched_off() -> None:
         ("RATE_LIMIT_WRITES", "1.5"),
         ("SMS_PROVIDER", "twilio"),
         ("SMS_PROVIDER", "SNS"),
+        ("SMS_PROVIDER", ""),
+        ("SMS_PROVIDER", "sns,sns"),
+        ("SMS_PROVIDER", "none,sns"),
         ("SMS_FALLBACK_TO_EMAIL", "perhaps"),
         ("SMS_FALLBACK_TO_EMAIL", ""),
     ],
@@ -114,6 +118,13 @@ def test_fallback_is_read_as_the_template_gives_it(text: str, value: bool) -> No
     settings = from_environment({**LEAST, "SMS_FALLBACK_TO_EMAIL": text})
 
     assert settings.sms_fallback_to_email is value
+
+
+@pytest.mark.parametrize("text", get_args(SmsProviders))
+def test_providers_of_sms_are_those_the_template_lets_choose(text: str) -> None:
+    choice = from_environment({**LEAST, "SMS_PROVIDER": text}).sms_choice
+
+    assert names_of(choice.providers) == text
 
 
 def test_variables_of_others_are_left_alone() -> None:

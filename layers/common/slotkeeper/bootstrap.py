@@ -459,9 +459,10 @@ def controls() -> KeptControls:
 @cache
 def sms() -> Mapping[str, Provider]:
     """Every provider of SMS, by its name."""
-    from slotkeeper.adapters.aws.providers import SnsSms
+    from slotkeeper.adapters.aws.providers import EumSms, SnsSms
 
-    return {one.name: one for one in (SnsSms(aws),)}
+    eum = EumSms(aws, sender=settings().sms_origination_identity)
+    return {one.name: one for one in (SnsSms(aws), eum)}
 
 
 @cache

@@ -21,7 +21,8 @@ from slotkeeper.redis_url import RedisMode
 Seconds = Annotated[int, Field(ge=0, le=86_400)]
 Count = Annotated[int, Field(ge=0, le=1_000)]
 RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
-SmsProviders = Literal["sns", "none"]
+SmsProviders = Literal["sns", "eum", "sns,eum", "eum,sns", "none"]
+"""Those that the template lets choose: `domain/provider.py`."""
 AtLeastOne = Field(ge=1)
 LOCAL = "local"
 _PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|password=", re.IGNORECASE)
@@ -74,6 +75,8 @@ class Settings(BaseModel):
     relay_function_name: str = ""
     sms_provider: SmsProviders = "sns"
     sms_fallback_to_email: bool = True
+    sms_origination_identity: str = ""
+    """From whom `eum` sends; empty: it chooses among the account's."""
     email_from: str = ""
     payment_provider: Literal["none", "stripe"] = "none"
     payment_currency: str = Field(default="eur", pattern=r"^[a-z]{3}$")

@@ -11,12 +11,13 @@ from botocore.exceptions import (
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.stub import Stubber
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.ses.models import ses_backends
 from moto.sns.models import sns_backends
 
 from slotkeeper.adapters.aws.client import connect
-from slotkeeper.adapters.aws.providers import SesEmail, SnsSms
+from slotkeeper.adapters.aws.providers import EumSms, SesEmail, SnsSms
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.notifications import AddressRefused, MaybeSent, Provider
 
@@ -39,6 +40,9 @@ class FakeAws:
     def publish(self, **parameters: Any) -> dict[str, str]:
         return self._answer(parameters)
 
+    def send_text_message(self, **parameters: Any) -> dict[str, str]:
+        return self._answer(parameters)
+
     def send_email(self, **parameters: Any) -> dict[str, str]:
         return self._answer(parameters)
 
@@ -58,7 +62,11 @@ def client_error(code: str, status: int = 400) -> ClientError:
 
 
 def providers(aws: FakeAws) -> dict[str, Provider]:
-    made: list[Provider] = [SnsSms(aws.connect), SesEmail(aws.connect, sender=SENDER)]
+    made: list[Provider] = [
+        SnsSms(aws.connect),
+        EumSms(aws.connect, sender=""),
+        SesEmail(aws.connect, sender=SENDER),
+    ]
     return {one.name: one for one in made}
 
 
@@ -94,6 +102,57 @@ def test_sms_is_sent_as_transactional() -> None:
     assert kind == {"DataType": "String", "StringValue": "Transactional"}
 
 
+@pytest.mark.parametrize("sender", ["", "+15550999"])
+def test_sms_is_handed_to_end_user_messaging(aws: str, sender: str) -> None:
+    client = connect("pinpoint-sms-voice-v2")
+    asked = {
+        "DestinationPhoneNumber": "+15550100",
+        "MessageBody": "123456 is your code",
+        "MessageType": "TRANSACTIONAL",
+        **({"OriginationIdentity": sender} if sender else {}),
+    }
+
+    with Stubber(client) as stub:  # by the service's own model of requests and answers
+        stub.add_response("send_text_message", {"MessageId": "message-1"}, asked)
+        message_id = EumSms(lambda _: client, sender=sender).send(
+            "+15550100", "Your code", "123456 is your code"
+        )
+
+    assert message_id == "message-1"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "raised"),
+    [
+        ("ConflictException", "DESTINATION_PHONE_NUMBER_OPTED_OUT", AddressRefused),
+        ("ValidationException", "INVALID_PARAMETER", AddressRefused),
+        ("ServiceQuotaExceededException", "DAILY_DESTINATION_CALL_LIMIT", AddressRefused),
+        ("ServiceQuotaExceededException", "MONTHLY_SPEND_LIMIT_REACHED_FOR_TEXT", Unavailable),
+        ("ConflictException", "NO_ORIGINATION_IDENTITIES_FOUND", Unavailable),
+        ("AccessDeniedException", "ACCOUNT_DISABLED", Unavailable),
+    ],
+)
+def test_end_user_messaging_is_understood_by_its_reasons(
+    aws: str, code: str, reason: str, raised: type[Exception]
+) -> None:
+    client = connect("pinpoint-sms-voice-v2")
+
+    stub = Stubber(client)
+    stub.add_client_error(
+        "send_text_message",
+        code,
+        modeled_fields={"Reason": reason, "Message": "+15550100"},
+        http_status_code=400,
+    )
+    stub.activate()
+
+    with pytest.raises(raised) as refused:
+        EumSms(lambda _: client, sender="").send("+15550100", "", "text")
+
+    assert not isinstance(refused.value, MaybeSent)
+    assert "+15550100" not in str(refused.value)
+
+
 def test_service_is_connected_when_it_is_used_and_no_other() -> None:
     fake = FakeAws()
 
@@ -127,7 +186,7 @@ def test_address_that_the_provider_sends_nothing_to_is_told_from_its_failure(
     assert "+15550100" not in str(refused.value)
 
 
-@pytest.mark.parametrize("provider", ["sns", "ses"])
+@pytest.mark.parametrize("provider", ["sns", "eum", "ses"])
 @pytest.mark.parametrize(
     "error",
     [
@@ -154,7 +213,7 @@ def test_provider_that_surely_did_not_take_it_is_unavailable(
     assert "+15550100" not in str(refused.value)
 
 
-@pytest.mark.parametrize("provider", ["sns", "ses"])
+@pytest.mark.parametrize("provider", ["sns", "eum", "ses"])
 @pytest.mark.parametrize(
     "error",
     [

@@ -8,7 +8,7 @@ from typing import Any
 
 from slotkeeper.domain.errors import Unavailable
 
-_PEOPLE = {"sns", "sesv2"}
+_PEOPLE = {"sns", "sesv2", "pinpoint-sms-voice-v2"}
 
 
 def connect(service: Any) -> Any:  # Any: a name known at run time, a client type of its own each

@@ -1,4 +1,4 @@
-"""Providers of messages to people: SMS by SNS, email by SES.
+"""Providers of messages to people: SMS by SNS or AWS End User Messaging, email by SES.
 
 A failure is told by its kind: of the address (nobody else is concerned, and asking again is of no
 use), of the provider, or of neither side's knowing whether the message was taken.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.provider import SES, SNS
+from slotkeeper.domain.provider import EUM, SES, SNS
 from slotkeeper.ports.notifications import AddressRefused, MaybeSent
 
 Connect = Callable[[str], Any]  # Any: each service has its own generated client type
@@ -30,13 +31,47 @@ class SnsSms:
         self._connect = connect
 
     def send(self, address: str, subject: str, text: str) -> str:  # noqa: ARG002  # has no subject
-        with _sending(lambda code, _: code in self._OF_ADDRESS):
+        with _sending(lambda told: told.code in self._OF_ADDRESS):
             answer = self._connect("sns").publish(
                 PhoneNumber=address,
                 Message=text,
                 MessageAttributes={
                     "AWS.SNS.SMS.SMSType": {"DataType": "String", "StringValue": "Transactional"}
                 },
+            )
+        return str(answer["MessageId"])
+
+
+class EumSms:
+    """`Provider` of SMS: AWS End User Messaging, from `sender` (empty: which it chooses)."""
+
+    name = EUM
+    _OF_ADDRESS = frozenset(
+        {
+            "DESTINATION_PHONE_NUMBER_OPTED_OUT",
+            "DESTINATION_PHONE_NUMBER_BLOCKED_BY_PROTECT_NUMBER_OVERRIDE",
+            "DESTINATION_COUNTRY_BLOCKED_BY_PROTECT_CONFIGURATION",
+            "DESTINATION_COUNTRY_BLOCKED",
+            "COUNTRY_NOT_ENABLED",
+            "INTERNATIONAL_SENDING_NOT_SUPPORTED",
+            "DAILY_DESTINATION_CALL_LIMIT",
+            "INVALID_PARAMETER",
+        }
+    )
+    """Reasons that the provider gives."""
+
+    def __init__(self, connect: Connect, *, sender: str):
+        self._connect = connect
+        self._sender = sender
+
+    def send(self, address: str, subject: str, text: str) -> str:  # noqa: ARG002  # has no subject
+        by = {"OriginationIdentity": self._sender} if self._sender else {}
+        with _sending(lambda told: told.reason in self._OF_ADDRESS):
+            answer = self._connect("pinpoint-sms-voice-v2").send_text_message(
+                DestinationPhoneNumber=address,
+                MessageBody=text,
+                MessageType="TRANSACTIONAL",
+                **by,
             )
         return str(answer["MessageId"])
 
@@ -65,14 +100,34 @@ class SesEmail:
         return str(answer["MessageId"])
 
 
-def _is_of_mailbox(code: str, message: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """What a provider answered instead of an id."""
+
+    code: str
+    message: str
+    reason: str
+    status: int
+
+    @classmethod
+    def of(cls, response: Any) -> Self:  # Any: what botocore makes of an answer
+        error = response.get("Error", {})
+        return cls(
+            code=str(error.get("Code", "")).removesuffix("Exception"),
+            message=str(error.get("Message", "")),
+            reason=str(response.get("Reason", "")),
+            status=response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0),
+        )
+
+
+def _is_of_mailbox(told: _Refusal) -> bool:
     # A sender that is not verified gets the same code, and only words tell: then nobody gets mail.
-    return code in {"BadRequest", "MessageRejected"} and "not verified" not in message
+    return told.code in {"BadRequest", "MessageRejected"} and "not verified" not in told.message
 
 
 @contextmanager
-def _sending(is_of_address: Callable[[str, str], bool]) -> Iterator[None]:
-    """Translate failure; `is_of_address` judges an error's code and message.
+def _sending(is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
+    """Translate failure.
 
     Raises:
         AddressRefused: of this address alone.
@@ -84,11 +139,10 @@ def _sending(is_of_address: Callable[[str, str], bool]) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told = error.response["Error"]
-        if is_of_address(told.get("Code", "").removesuffix("Exception"), told.get("Message", "")):
+        told = _Refusal.of(error.response)
+        if is_of_address(told):
             raise AddressRefused from error
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        if status >= _ERROR and status != _OVERLOADED:
+        if told.status >= _ERROR and told.status != _OVERLOADED:
             raise MaybeSent from error
         raise Unavailable from error
     except HTTPClientError as error:
