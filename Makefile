@@ -22,7 +22,7 @@ help: ## this list
 
 ## ---- run it
 .PHONY: run down demo token tokens inbox logs clean
-.PHONY: dlq redrive set-aside export-person erase-person audit-head unlock
+.PHONY: dlq redrive set-aside export-person erase-person audit-head providers unlock
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -50,6 +50,8 @@ erase-person: ## ID=... DRY=1 CANCEL=1: forget them (docs/privacy.md); only say 
 	  --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
 audit-head: ## the newest block of the audit log's chain, to be kept elsewhere; URI=mongodb://...: another system's
 	@$(PY) -m ops audit head $(if $(URI),--mongo-uri "$(URI)",--stack .local/stack.json)
+providers: ## how the providers of SMS and email do; TO=none|sns|deployed REASON=...: switch SMS (DRY=1 says what would be)
+	@$(PY) -m ops providers $(if $(TO),switch sms --to "$(TO)" --reason "$(REASON)" $(if $(DRY),--dry-run),status) --stack .local/stack.json
 unlock: ## USER=alice: let a user be sent codes again, who sent too many wrong ones
 	@$(PY) -m ops unlock "$(USER)" --stack .local/stack.json
 clean: ## stop everything and remove .local with all its data
