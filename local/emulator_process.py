@@ -30,6 +30,7 @@ def main() -> None:
 
     _share_workers()
     _ask_for_batches_as_aws_does()
+    _ask_for_senders_as_aws_does()
     _share_layers()
     app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
@@ -81,6 +82,23 @@ def _ask_for_batches_as_aws_does() -> None:
         return action.removesuffix("Batch") if is_batch else action
 
     iam_actions.extract_iam_action = without_batch
+
+
+def _ask_for_senders_as_aws_does() -> None:
+    """On AWS an email is sent by right of its sender's identity; here it would be by that of all."""
+    from ministack.core import iam_actions
+
+    named = iam_actions._ses_v2_resource_arn
+
+    def by_sender(method: str, path: str, body: bytes, region: str, account_id: str) -> Any:
+        sender = None
+        if path.rstrip("/") == "/v2/email/outbound-emails":
+            sender = iam_actions._safe_json_field(body, "FromEmailAddress")
+        if sender:
+            return f"arn:aws:ses:{region}:{account_id}:identity/{sender}"
+        return named(method, path, body, region, account_id)
+
+    iam_actions._ses_v2_resource_arn = by_sender
 
 
 def _share_layers() -> None:

@@ -1491,7 +1491,7 @@ class FakeWatch:
         self.seen: list[tuple[str, Outcome | None, State]] = []
         self.fallbacks = 0
 
-    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
+    def told(self, provider: str, outcome: Outcome | None, state: State, why: str = "") -> None:
         self.seen.append((provider, outcome, state))
 
     def fell_back(self) -> None:

@@ -79,10 +79,22 @@ class Deliveries(Protocol):
 
 
 class AddressRefused(Exception):
-    """The provider sends nothing to this address, however often it is asked."""
+    """The provider sends nothing to this address, however often it is asked; `why` is its code."""
+
+    def __init__(self, why: str = ""):
+        super().__init__()
+        self.why = why
 
 
-class MaybeSent(Unavailable):
+class NotTaken(Unavailable):
+    """The provider did not take the message; `why` is the code or kind of its error."""
+
+    def __init__(self, why: str = ""):
+        super().__init__()
+        self.why = why
+
+
+class MaybeSent(NotTaken):
     """The provider did not say whether it took the message: it may have."""
 
 
@@ -107,7 +119,7 @@ class Provider(Protocol):
     name: str
 
     def send(self, address: str, subject: str, text: str) -> str:
-        """Its id there. Raises Unavailable, MaybeSent or AddressRefused."""
+        """Its id there. Raises NotTaken, MaybeSent or AddressRefused."""
         ...
 
 
@@ -154,8 +166,8 @@ class Breakers(Protocol):
 class Watch(Protocol):
     """Is told what becomes of messages, to count it."""
 
-    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
-        """What became of a message; None: the provider was not asked."""
+    def told(self, provider: str, outcome: Outcome | None, state: State, why: str = "") -> None:
+        """What became of a message, and why; None: the provider was not asked."""
         ...
 
     def fell_back(self) -> None:
@@ -166,7 +178,7 @@ class Watch(Protocol):
 class Unwatched:
     """`Watch` that counts nothing."""
 
-    def told(self, provider: str, outcome: Outcome | None, state: State) -> None:
+    def told(self, provider: str, outcome: Outcome | None, state: State, why: str = "") -> None:
         pass
 
     def fell_back(self) -> None:

@@ -9,10 +9,12 @@ from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import State
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import (
+    AddressRefused,
     Breakers,
     Leave,
     MaybeSent,
     NobodyAsked,
+    NotTaken,
     Outcome,
     Provider,
     Watch,
@@ -52,12 +54,11 @@ class ByProviders:
             raise NobodyAsked
         try:
             message_id = provider.send(address, subject, text)
-        except Unavailable:
-            self._tell(provider.name, leave, Outcome.FAILED)
+        except NotTaken as error:
+            self._tell(provider.name, leave, Outcome.FAILED, error.why)
             raise
-        except Exception:
-            # Of the address, or an error of ours: it says nothing of the provider.
-            self._tell(provider.name, leave, Outcome.REFUSED)
+        except AddressRefused as error:
+            self._tell(provider.name, leave, Outcome.REFUSED, error.why)
             raise
         self._taken.append((provider.name, leave))
         return message_id
@@ -66,6 +67,6 @@ class ByProviders:
         while self._taken:
             self._tell(*self._taken.pop(0), Outcome.TAKEN)
 
-    def _tell(self, provider: str, leave: Leave, outcome: Outcome) -> None:
+    def _tell(self, provider: str, leave: Leave, outcome: Outcome, why: str = "") -> None:
         state = self.breakers.tell(provider, leave, outcome)
-        self.watch.told(provider, outcome, state)
+        self.watch.told(provider, outcome, state, why)

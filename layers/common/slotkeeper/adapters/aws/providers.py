@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
-from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import EUM, SES, SNS
-from slotkeeper.ports.notifications import AddressRefused, MaybeSent
+from slotkeeper.ports.notifications import AddressRefused, MaybeSent, NotTaken
 
 Connect = Callable[[str], Any]  # Any: each service has its own generated client type
 _ERROR = 500
@@ -109,6 +108,10 @@ class _Refusal:
     reason: str
     status: int
 
+    @property
+    def why(self) -> str:
+        return f"{self.code} {self.reason}".strip()
+
     @classmethod
     def of(cls, response: Any) -> Self:  # Any: what botocore makes of an answer
         error = response.get("Error", {})
@@ -132,7 +135,7 @@ def _sending(is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
     Raises:
         AddressRefused: of this address alone.
         MaybeSent: no answer came, or one that does not say.
-        Unavailable: it was surely not sent.
+        NotTaken: it was surely not sent.
     """
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
@@ -141,12 +144,12 @@ def _sending(is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
     except ClientError as error:
         told = _Refusal.of(error.response)
         if is_of_address(told):
-            raise AddressRefused from error
+            raise AddressRefused(told.why) from error
         if told.status >= _ERROR and told.status != _OVERLOADED:
-            raise MaybeSent from error
-        raise Unavailable from error
+            raise MaybeSent(told.why) from error
+        raise NotTaken(told.why) from error
     except HTTPClientError as error:
         # Connected, and then no answer; who could not connect is among those below.
-        raise MaybeSent from error
+        raise MaybeSent(type(error).__name__) from error
     except BotoCoreError as error:
-        raise Unavailable from error
+        raise NotTaken(type(error).__name__) from error
