@@ -485,6 +485,13 @@ def dependencies() -> tuple[Dependency, ...]:
     )
 
 
+def note_loads() -> None:
+    """Note how full MongoDB and Redis are, for the metrics."""
+    from slotkeeper.adapters.loads import note_loads as note
+
+    note(database(), redis())
+
+
 # --- values only the edge may make ----------------------------------------------------------------
 
 

@@ -19,10 +19,27 @@ from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import problem_answer, rate_limit_headers, refusal
 from slotkeeper.entrypoints.incoming import Incoming, authorizer_of
-from slotkeeper.entrypoints.observability import logger
+from slotkeeper.entrypoints.observability import count, identify, logger
 from slotkeeper.entrypoints.operation import JSON, Body, Call, Operation, Path, Query
 from slotkeeper.entrypoints.replay import once
 from slotkeeper.ports.requests import RequestMemory
+
+_IS_OF_ATTEMPT = re.compile("/(hold|[a-z]+-otp)$")
+_COUNTED: Mapping[type[AppointmentError], str] = {
+    errors.SlotHeld: "booking_lock_conflicts_total",
+    errors.OtpInvalid: "otp_failed_total",
+    errors.OtpLocked: "otp_locked_total",
+}
+"""Refusals that say how the system does, whoever is refused."""
+
+
+def _ids_of(route: str, id_: str | None) -> Mapping[str, str | None]:
+    """What a path's id names, as the logs call it; a doctor's is on no line."""
+    if route.startswith("/slots/"):
+        return {"slotId": id_}
+    if route.startswith("/bookings/"):
+        return {"attemptId" if _IS_OF_ATTEMPT.search(route) else "bookingId": id_}
+    return {}
 
 
 class App(APIGatewayRestResolver):
@@ -94,7 +111,9 @@ class App(APIGatewayRestResolver):
                 key = incoming.idempotency_key(operation)
                 path = incoming.path(path_model)
                 query = incoming.query(query_model)
+                identify(**_ids_of(operation.path, getattr(path, "id", None)))
                 body = incoming.body(body_model)
+                identify(slotId=getattr(body, "slot_id", None))
                 call = Call(
                     caller=caller,
                     idempotency_key=key,
@@ -133,6 +152,8 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
 
     @app.exception_handler(AppointmentError)  # type: ignore[untyped-decorator]  # Powertools' own
     def refuse(error: AppointmentError) -> Response[str]:
+        if type(error) in _COUNTED:
+            count(_COUNTED[type(error)])
         return refusal(error, app.request_id)
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools' own

@@ -38,7 +38,9 @@ def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
     try:
         message = parse_message(record["body"])
         kind = message.kind
-        handle(message)
+        known |= (ids := _ids_of(message))
+        with logger.append_context_keys(**ids):
+            handle(message)
     except Unavailable:
         logger.warning("message.retry", kind=kind, **known)
         count_by("messages_failed_total", kind=kind, reason="unavailable")
@@ -55,6 +57,17 @@ def _is_handled(record: Record, handle: Callable[[Message], None]) -> bool:
     else:
         return True
     return False
+
+
+def _ids_of(message: Message) -> Mapping[str, str]:
+    """What the message is about, and the request that it comes from, for the lines about it."""
+    ids = {
+        "causedBy": message.request_id,
+        "attemptId": message.attempt_id,
+        "slotId": message.slot_id,
+    }
+    booking_id = getattr(message, "booking_id", None)
+    return ids if booking_id is None else {**ids, "bookingId": booking_id}
 
 
 def _receives(record: Record) -> str | None:
