@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, roles, set_aside, unlock
+from ops import audit, backup, dlq, drill, erase, export, restore, roles, set_aside, unlock
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -27,6 +27,9 @@ class Command(Protocol):
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "audit": (audit, "print the newest block of the audit log's chain, or seal what is left"),
+    "backup": (backup, "write the whole database as of one instant, and what changes after it"),
+    "restore": (restore, "bring a backup back into an empty database, and check it"),
+    "drill": (drill, "restore a backup into a fresh database, check it, and tell RPO and RTO"),
     "roles": (roles, "create the database role of the functions' user"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),
