@@ -82,6 +82,11 @@ def policy() -> BookingPolicy:
     return settings().policy
 
 
+def is_standby() -> bool:
+    """Whether this region only reads."""
+    return settings().standby
+
+
 @cache
 def clock() -> SystemClock:
     return SystemClock()

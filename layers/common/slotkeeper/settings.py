@@ -47,6 +47,8 @@ class Settings(BaseModel):
     redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
     require_tls: bool = True
+    standby: bool = False
+    """This region only reads: another one is where bookings are made."""
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
     otp_seconds: Annotated[int, Field(ge=1, le=600)] = 300
