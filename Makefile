@@ -23,6 +23,7 @@ help: ## this list
 ## ---- run it
 .PHONY: run down demo token tokens inbox logs clean
 .PHONY: dlq redrive set-aside export-person erase-person audit-head unlock
+.PHONY: backup drill
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -52,6 +53,10 @@ audit-head: ## the newest block of the audit log's chain, to be kept elsewhere; 
 	@$(PY) -m ops audit head $(if $(URI),--mongo-uri "$(URI)",--stack .local/stack.json)
 unlock: ## USER=alice: let a user be sent codes again, who sent too many wrong ones
 	@$(PY) -m ops unlock "$(USER)" --stack .local/stack.json
+backup: ## DIR=...: the running system's database, as of one instant, into a new directory
+	@$(PY) -m ops backup --to "$(DIR)" --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+drill: ## FROM=DIR: restore a backup (a new one of the running system) into a fresh database, check it: RPO, RTO
+	@$(PY) -m ops drill $(if $(FROM),--from "$(FROM)") --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 

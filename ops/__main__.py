@@ -7,7 +7,20 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, backup, dlq, drill, erase, export, restore, roles, set_aside, unlock
+from ops import (
+    audit,
+    backup,
+    demote,
+    dlq,
+    drill,
+    erase,
+    export,
+    promote,
+    restore,
+    roles,
+    set_aside,
+    unlock,
+)
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -30,6 +43,8 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "backup": (backup, "write the whole database as of one instant, and what changes after it"),
     "restore": (restore, "bring a backup back into an empty database, and check it"),
     "drill": (drill, "restore a backup into a fresh database, check it, and tell RPO and RTO"),
+    "promote": (promote, "make the region that stands by the active one"),
+    "demote": (demote, "let an active region stand by"),
     "roles": (roles, "create the database role of the functions' user"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),

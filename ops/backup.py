@@ -2,8 +2,10 @@
 
 The system may be at work meanwhile. `--follow` writes down every later change, in files of a minute
 at most, until it is stopped (SIGTERM or Ctrl-C); run again on the same directory, it goes on where
-it stopped. `--once` writes down what has changed so far, and ends. The directory holds everything that is known about anybody: keep it where it is
-encrypted, and copy it away from here (docs/disaster-recovery.md).
+it stopped. `--once` writes down what has changed so far, and ends.
+
+The directory holds everything that is known about anybody: keep it where it is encrypted, and copy
+it away from here (docs/disaster-recovery.md).
 
 Exit codes: 0 it was written; 2 it could not be, and nothing is left of it.
 """

@@ -22,6 +22,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pymongo.database import Database
 
@@ -58,7 +59,8 @@ def run(arguments: argparse.Namespace) -> int:
     where = replace(stores.named(arguments), redis_url=None)
     with stores.opened(where) as (database, _):
         if arguments.dry_run:
-            print(_would(database, arguments))
+            would = _would(database, arguments)
+            report.tell({"would": would}, would, as_json=arguments.json)
             return 0
         try:
             figures = _held(where, database, arguments)
@@ -66,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             drills.record(database, KIND, "failed", {"error": str(error)})
             raise
         reasons = _reasons(figures, arguments)
-        outcome = "failed" if reasons else "passed"
+        outcome: Literal["passed", "failed"] = "failed" if reasons else "passed"
         drills.record(database, KIND, outcome, figures)
     told = {"outcome": outcome, "reasons": reasons, **figures}
     report.tell(told, "\n".join([*_lines(figures), *reasons, outcome]), as_json=arguments.json)

@@ -16,7 +16,7 @@ DRILLS = "drills"
 def record(
     database: Database[Document],
     kind: str,
-    outcome: Literal["passed", "failed"],
+    outcome: Literal["begun", "passed", "failed"],
     figures: Mapping[str, Any],  # Any: numbers and texts
 ) -> None:
     """Keep it for good."""

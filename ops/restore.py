@@ -1,7 +1,7 @@
 """Bring a backup back into an empty database, with the changes followed since, and check it.
 
-The database must be new: nothing is ever restored over anything. With --until, it is brought to that
-second; without, to the newest there is. Where something is amiss, the database is empty again.
+The database must be new: nothing is ever restored over anything. With --until, it is brought to
+that second; without, to the newest there is. Where something is amiss, it is empty again.
 
 Exit codes: 0 it was restored and the check is clean; 1 it was restored and is not clean; 2 it was
 not restored.
@@ -60,9 +60,11 @@ def run(arguments: argparse.Namespace) -> int:
         text = "\n".join(
             [
                 *figures["violations"],
-                f"{restored.documents:,} documents and {restored.changes:,} changes restored into "
-                f"{database.name}, as of {report.instant(at)}, in {seconds} s; "
-                f"{len(found)} violations in {read.total():,} documents",
+                (
+                    f"{restored.documents:,} documents and {restored.changes:,} changes restored into "
+                    f"{database.name}, as of {report.instant(at)}, in {seconds} s; "
+                    f"{len(found)} violations in {read.total():,} documents"
+                ),
             ]
         )
         report.tell(figures, text, as_json=arguments.json)

@@ -17,7 +17,7 @@ from typing import Any
 import bson
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
-from pymongo.change_stream import DatabaseChangeStream
+from pymongo.change_stream import ChangeStream
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -114,7 +114,7 @@ class Follower:
                 ) from error
             raise
 
-    def _watch(self) -> DatabaseChangeStream[RawBSONDocument]:
+    def _watch(self) -> ChangeStream[RawBSONDocument]:
         start: dict[str, Any] = (  # Any: the driver's options
             {"start_after": self._token}
             if self._token
@@ -124,7 +124,7 @@ class Follower:
 
     def _write_some(
         self,
-        stream: DatabaseChangeStream[RawBSONDocument],
+        stream: ChangeStream[RawBSONDocument],
         stop: threading.Event,
         *,
         is_once: bool,

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from bson.timestamp import Timestamp
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection as MongoCollection
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
@@ -32,7 +33,8 @@ _TRIES = 5
 class Source(Protocol):
     """Where documents are read: `at` an instant of the database."""
 
-    at: Timestamp
+    @property
+    def at(self) -> Timestamp: ...
 
     def batches(self, collection: str) -> Iterator[bytes]:
         """The stored bytes of all documents, some at a time."""
@@ -108,7 +110,9 @@ def _tried(
         except OperationFailure as error:
             if error.code == _TOO_OLD:
                 told = "raise minSnapshotHistoryWindowInSeconds, or use the storage's own snapshots"
-                raise OpsError(f"the server keeps an instant for less than this takes: {told}")
+                raise OpsError(
+                    f"the server keeps an instant for less than this takes: {told}"
+                ) from error
             if error.code != _NOT_TO_BE_HAD or attempt == _TRIES - 1:
                 raise
     raise AssertionError  # the last attempt returned or raised
@@ -121,7 +125,9 @@ def _dumped(
     with reading(database) as source:
         # Asked after the instant began: what was created since is not to be had, and tried again.
         written = [
-            _collection(database, source, name, options, directory, progress)
+            _collection(
+                database[name], source, options=options, directory=directory, progress=progress
+            )
             for name, options in collections(database).items()
         ]
         manifest = Manifest(
@@ -137,13 +143,14 @@ def _dumped(
 
 
 def _collection(
-    database: Database[Document],
+    collection: MongoCollection[Document],
     source: Source,
-    name: str,
+    *,
     options: Document,
     directory: Path,
     progress: Progress,
 ) -> Collection:
+    name = collection.name
     with BsonWriter(directory / f"{quote(name, safe='')}.bson.gz") as writer:
         for batch in source.batches(name):
             progress(name, writer.add(batch))
@@ -151,7 +158,7 @@ def _collection(
         if writer.documents != expected:
             raise OpsError(f"{name}: {writer.documents:,} documents were read, of {expected:,}")
         file = writer.finish()
-    indexes = [dict(index) for index in database[name].list_indexes()]
+    indexes = [dict(index) for index in collection.list_indexes()]
     return Collection(name=name, file=file, options=options, indexes=indexes)
 
 

@@ -11,6 +11,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedIOBase, RawIOBase
 from pathlib import Path
@@ -86,6 +87,8 @@ class BsonWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        with suppress(OSError):  # a disk that is full; the file goes anyway
+            self._zip.close()
         self._hashed.close()
         self._partial.unlink(missing_ok=True)
 

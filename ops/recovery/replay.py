@@ -84,7 +84,9 @@ class Replay:
         try:
             done = self._database[name].bulk_write(writes, bypass_document_validation=True)
         except BulkWriteError as error:
-            raise OpsError(f"{name}: a change does not fit what is there: one is missing") from error
+            raise OpsError(
+                f"{name}: a change does not fit what is there: one is missing"
+            ) from error
         found = {
             "insert": done.inserted_count,
             "update": done.matched_count,
@@ -96,7 +98,7 @@ class Replay:
 
 def _writes(event: RawBSONDocument) -> list[Write] | None:
     """What makes this change; None where nothing can."""
-    key = event.get("documentKey")
+    key: Node = event.get("documentKey") or {}
     match event["operationType"]:
         case "insert":
             return [InsertOne(event["fullDocument"])]

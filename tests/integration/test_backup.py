@@ -54,9 +54,7 @@ def follow(house: House, directory: Path) -> int:
     return follower.count
 
 
-def rules(
-    database: Fresh, at: datetime | None = None, *, grace: timedelta = GRACE
-) -> set[str]:
+def rules(database: Fresh, at: datetime | None = None, *, grace: timedelta = GRACE) -> set[str]:
     return {violation.rule for violation in check(database, now=at, grace=grace)}
 
 
@@ -141,7 +139,7 @@ def test_fewer_documents_than_the_server_counts_are_no_backup(
     house: House, directory: Path
 ) -> None:
     house.patient()
-    reading = while_at_work(lambda: house.patient(), as_it_comes)
+    reading = while_at_work(house.patient, as_it_comes)
 
     class Miscounting:
         pass
@@ -229,9 +227,7 @@ def test_a_change_that_does_not_fit_leaves_the_database_empty(
 ) -> None:
     dump_and_follow_twice(house, directory)
     backup = opened(directory)
-    cut = type(backup)(
-        directory=directory, manifest=backup.manifest, chapters=backup.chapters[1:]
-    )
+    cut = type(backup)(directory=directory, manifest=backup.manifest, chapters=backup.chapters[1:])
 
     with pytest.raises(OpsError, match="one is missing"):
         restore(cut, fresh)
@@ -324,6 +320,25 @@ def test_documents_that_break_a_guard_do_not_come_back(
     with pytest.raises(OpsError, match="the index one_confirmed_per_slot guards"):
         restore(opened(directory), fresh)
     assert is_empty(fresh)
+
+
+def test_redis_remembers_what_the_restored_database_does_not_until_it_is_emptied(
+    house: House, directory: Path, fresh: Fresh
+) -> None:
+    slot, alice = house.slot(), house.patient()
+    dump(house.database, directory)
+    ticket = house.ticket(slot, alice)
+    house.answer(ticket)
+    restore(opened(directory), fresh)
+    restored = house.on_database(fresh)
+
+    assert restored.answer(ticket).is_replay
+    assert restored.document(slot)["status"] == "active"
+
+    house.lose_redis()
+
+    assert not restored.answer(ticket).is_replay
+    assert restored.document(slot)["status"] == "reserved"
 
 
 # --- what happens meanwhile

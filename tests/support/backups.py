@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from bson.raw_bson import DEFAULT_RAW_BSON_OPTIONS
+from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.database import Database
 
 from ops.recovery.dump import Reading, Source, one_instant
+from slotkeeper.adapters.mongo.seals import RAW
 
 Document = dict[str, Any]  # Any: BSON
 
@@ -25,9 +26,9 @@ def stored(database: Database[Document]) -> dict[str, dict[Any, Document]]:
 
 
 def stored_bytes(database: Database[Document]) -> dict[str, dict[Any, bytes]]:
-    raw = database.with_options(codec_options=DEFAULT_RAW_BSON_OPTIONS)
+    raw: Database[RawBSONDocument] = database.with_options(codec_options=RAW)
     return {
-        name: {document["_id"]: document.raw for document in raw[name].find()}  # type: ignore[attr-defined]  # raw documents
+        name: {document["_id"]: bytes(document.raw) for document in raw[name].find()}
         for name in stored(database)
     }
 

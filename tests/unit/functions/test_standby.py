@@ -85,9 +85,7 @@ def test_reads_go_on() -> None:
 
 
 @pytest.mark.parametrize(("standby", "mode"), [("false", "active"), ("true", "standby")])
-def test_health_tells_which_it_is(
-    environment: pytest.MonkeyPatch, standby: str, mode: str
-) -> None:
+def test_health_tells_which_it_is(environment: pytest.MonkeyPatch, standby: str, mode: str) -> None:
     environment.setenv("STANDBY", standby)
     environment.setattr(bootstrap, "dependencies", tuple)
 
