@@ -57,16 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
             "seconds": seconds,
             "violations": [as_text(one) for one in found],
         }
-        text = "\n".join(
-            [
-                *figures["violations"],
-                (
-                    f"{restored.documents:,} documents and {restored.changes:,} changes restored into "
-                    f"{database.name}, as of {report.instant(at)}, in {seconds} s; "
-                    f"{len(found)} violations in {read.total():,} documents"
-                ),
-            ]
+        told = (
+            f"{restored.documents:,} documents and {restored.changes:,} changes restored into "
+            f"{database.name}, as of {report.instant(at)}, in {seconds} s; "
+            f"{len(found)} violations in {read.total():,} documents"
         )
+        text = "\n".join([*figures["violations"], told])
         report.tell(figures, text, as_json=arguments.json)
     return 1 if found else 0
 
