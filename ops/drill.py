@@ -70,7 +70,9 @@ def run(arguments: argparse.Namespace) -> int:
         reasons = _reasons(figures, arguments)
         outcome: Literal["passed", "failed"] = "failed" if reasons else "passed"
         # How many, not which: nobody's ids are kept for good.
-        drills.record(database, KIND, outcome, {**figures, "violations": len(figures["violations"])})
+        drills.record(
+            database, KIND, outcome, {**figures, "violations": len(figures["violations"])}
+        )
     told = {"outcome": outcome, "reasons": reasons, **figures}
     report.tell(told, "\n".join([*_lines(figures), *reasons, outcome]), as_json=arguments.json)
     return 1 if reasons else 0
