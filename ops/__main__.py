@@ -7,7 +7,19 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, roles, set_aside, unlock
+from ops import (
+    audit,
+    dlq,
+    drain,
+    erase,
+    export,
+    outbox,
+    roles,
+    seed,
+    set_aside,
+    slow,
+    unlock,
+)
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -32,6 +44,10 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+    "outbox": (outbox, "tell what waits in the outbox to be sent"),
+    "drain": (drain, "wait until outbox and notification queue are empty"),
+    "slow": (slow, "tell slow statements, how they are carried out, and which lack an index"),
+    "seed": (seed, "add doctors and free slots to try a system out with"),
     "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 

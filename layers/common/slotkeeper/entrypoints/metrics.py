@@ -45,7 +45,7 @@ LABELS: Mapping[str, frozenset[str]] = {
             *("find", "aggregate", "insert", "update", "delete", "getMore", "findAndModify"),
             *("commitTransaction", "abortTransaction", "connect", "ping", "serverStatus"),
             # Redis'
-            *("pipeline", "eval", "hmget", "hgetall", "info"),
+            *("pipeline", "eval", "hmget", "hgetall"),
         }
     ),
 }
