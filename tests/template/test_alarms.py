@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from local.deploy import _ALARMS
+from slotkeeper.entrypoints.metrics import LABELS, METRICS
 from tests.support import translated
 from tests.support.translated import Node, whatever_the_condition
 from tests.template.test_template import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, folder_of, walk
@@ -30,32 +31,14 @@ NAMED = {
     *("sms-provider-down", "function-errors", "function-throttles", "documents-set-aside"),
     *("payments-set-aside", "jwks-refresh", "audit-lag"),
 }
-COUNTED = {
-    # by the code as it is
-    *("audit_entries_sealed_total", "booking_attempts_total", "booking_success_total"),
-    *("documents_set_aside_total", "holds_expired_total", "messages_redriven_total"),
-    *("notifications_sent_total", "otp_capped_total", "otp_sent_total", "outbox_relayed_total"),
-    *("payments_set_aside_total", "rate_limited_total"),
+TO_COME: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(
+        ["deliveries_total", "deliveries_failed_total", "provider_open"], ("provider",)
+    ),
+    "fallbacks_total": (),
 }
-TO_COME = {
-    # until docs/metrics.md is there, which is then asked instead
-    *("booking_lock_conflicts_total", "otp_verified_total", "otp_failed_total"),
-    *("otp_locked_total", "lock_acquisition_ms", "redis_evicted_total", "redis_memory_ratio"),
-    *("mongodb_connections_ratio", "outbox_lag_seconds", "sweep_lag_seconds", "fallbacks_total"),
-    *("jwks_refresh_failed_total", "redis_ms", "mongodb_ms", "redis_errors_total"),
-    *("mongodb_errors_total", "deliveries_total", "deliveries_failed_total", "provider_open"),
-    *("cache_hits_total", "cache_misses_total"),
-}
-LABELS: dict[str, dict[str, set[str] | None]] = {
-    **{name: {"command": None} for name in ("redis_ms", "mongodb_ms")},
-    **{name: {"command": None} for name in ("redis_errors_total", "mongodb_errors_total")},
-    **{name: {"provider": {"sns", "ses"}} for name in ("deliveries_total", "provider_open")},
-    "deliveries_failed_total": {"provider": {"sns", "ses"}},
-    **{
-        name: {"cache": {"slots", "doctors"}} for name in ("cache_hits_total", "cache_misses_total")
-    },
-}
-"""What a metric is told by besides the service, and what that may say; None: whatever it says."""
+"""Metrics with their labels that others write at this time; to be emptied once they are there."""
+MEASURED = {**{name: one.labels for name, one in METRICS.items()}, **TO_COME}
 OF_AWS = {
     "AWS/ApiGateway": ({"Latency", "4XXError", "5XXError", "Count"}, {"ApiName", "Stage"}),
     "AWS/SQS": (
@@ -85,26 +68,15 @@ def sub(value: Any) -> str:
     return str(value["Fn::Sub"]) if isinstance(value, dict) and "Fn::Sub" in value else str(value)
 
 
-def measured() -> set[str]:
-    """Our metrics: of the page if it is there, else of the plan."""
-    page = ROOT / "docs" / "metrics.md"
-    if page.exists():
-        return set(re.findall(r"^\| *`([a-z0-9_]+)", page.read_text(), re.MULTILINE))
-    return COUNTED | TO_COME
-
-
 Metric = tuple[str, str, dict[str, Any]]
 
 
 def metrics_of(alarm: Node) -> Iterator[Metric]:
-    """Namespace, name and dimensions of all that the alarm looks at, whatever the condition."""
-    flat = [alarm] if "MetricName" in alarm else []
-    for one in flat:
-        [namespace] = whatever_the_condition(one["Namespace"])
-        [name] = whatever_the_condition(one["MetricName"])
-        dimensions = whatever_the_condition(one["Dimensions"])
-        yield sub(namespace), name, {d["Name"]: d["Value"] for d in dimensions}
-    for query in whatever_the_condition(alarm.get("Metrics", [])):
+    """Namespace, name and dimensions of all that the alarm looks at."""
+    if "MetricName" in alarm:
+        named = {one["Name"]: one["Value"] for one in alarm["Dimensions"]}
+        yield sub(alarm["Namespace"]), alarm["MetricName"], named
+    for query in alarm.get("Metrics", []):
         if "MetricStat" in query:
             metric = query["MetricStat"]["Metric"]
             named = {d["Name"]: d["Value"] for d in metric["Dimensions"]}
@@ -124,14 +96,15 @@ def is_known(namespace: str, name: str, dimensions: dict[str, Any]) -> bool:
     if namespace in OF_AWS:
         names, by = OF_AWS[namespace]
         return name in names and set(dimensions) == by
-    labels = LABELS.get(name, {})
-    said = {key: value for key, value in dimensions.items() if key != "service"}
+    labels = {key: value for key, value in dimensions.items() if key != "service"}
     return (
         namespace == OURS
-        and name in measured()
         and dimensions.get("service") in {"slotkeeper", None}
-        and set(dimensions) == {"service", *labels}
-        and all(value in (labels[key] or {value}) for key, value in said.items())
+        and "service" in dimensions
+        # In all, or by its label (docs/metrics.md).
+        and set(labels) in (set(), set(MEASURED[name]) if name in MEASURED else None)
+        and name in MEASURED
+        and all(value is None or value in LABELS.get(key, {value}) for key, value in labels.items())
     )
 
 
@@ -141,6 +114,11 @@ def is_known(namespace: str, name: str, dimensions: dict[str, Any]) -> bool:
 def test_there_is_an_alarm_for_everything_that_was_asked_for() -> None:
     assert set(IDS) == NAMED
     assert len(IDS) == len(NAMED)
+
+
+def test_metrics_to_come_are_not_there_yet() -> None:
+    """Else they are to be taken out of the list."""
+    assert set(TO_COME) & set(METRICS) == set()
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -185,7 +163,7 @@ def test_alarms_periods_are_parameters_and_it_can_be_one(name: str) -> None:
         period["Ref"]
         for node in walk(alarm)
         if isinstance(node, dict) and "Period" in node
-        for period in whatever_the_condition(node["Period"])
+        for period in [node["Period"]]
     }
 
     def number(value: Any) -> int:
@@ -213,8 +191,8 @@ def test_alarm_looks_at_what_is_measured(name: str) -> None:
         (OURS, "outbox_lag", {"service": "slotkeeper"}),
         (OURS, "outbox_lag_seconds", {}),
         (OURS, "outbox_lag_seconds", {"service": "slotkeeper", "environment": "prod"}),
-        (OURS, "deliveries_failed_total", {"service": "slotkeeper"}),
-        (OURS, "deliveries_failed_total", {"service": "slotkeeper", "provider": "sms"}),
+        (OURS, "cache_hits_total", {"service": "slotkeeper", "command": "find"}),
+        (OURS, "cache_hits_total", {"service": "slotkeeper", "cache": "bookings"}),
         ("Slotkeeper", "outbox_lag_seconds", {"service": "slotkeeper"}),
         ("AWS/SQS", "ApproximateNumberOfMessages", {"QueueName": "q"}),
         ("AWS/Lambda", "Errors", {}),
@@ -245,31 +223,16 @@ def test_silence_means_what_the_metric_makes_of_it(name: str) -> None:
 @pytest.mark.parametrize("name", ALARMS)
 def test_the_emulator_is_asked_for_nothing_that_it_refuses(name: str) -> None:
     """It refuses a whole stack for one alarm on several metrics."""
-    condition, alarm = RESOURCES[name]["Condition"], ALARMS[name]
-    metrics = alarm.get("Metrics")
+    is_left_out = RESOURCES[name]["Condition"] == "AsksMetrics"
 
-    if condition != "AsksMetrics":
-        assert metrics is None or metrics["Fn::If"][::2] == [
-            "AsksMetrics",
-            {"Ref": "AWS::NoValue"},
-        ]
-        assert "MetricName" in alarm
-    else:
-        assert "MetricName" not in alarm
+    assert is_left_out == ("Metrics" in ALARMS[name])
+    assert is_left_out == ("MetricName" not in ALARMS[name])
     assert _ALARMS["AlarmQueries"] == "false"
-
-
-@pytest.mark.parametrize("name", [name for name in ALARMS if "Fn::If" in str(ALARMS[name])])
-def test_an_alarm_looks_at_one_metric_or_several_and_never_both(name: str) -> None:
-    alarm = ALARMS[name]
-
-    for key in ("Namespace", "MetricName", "Dimensions", "Statistic", "Period"):
-        assert alarm[key]["Fn::If"][:2] == ["AsksMetrics", {"Ref": "AWS::NoValue"}], key
 
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_one_of_an_alarms_queries_is_its_value(name: str) -> None:
-    queries = whatever_the_condition(ALARMS[name].get("Metrics", []))
+    queries = ALARMS[name].get("Metrics", [])
     ids = [query["Id"] for query in queries]
 
     assert len(set(ids)) == len(ids)
@@ -323,7 +286,7 @@ def reckoned(node: ast.AST, values: dict[str, float]) -> Any:
 def is_alarm(name: str, values: dict[str, float]) -> bool:
     """Whether the alarm's one point is over its threshold, were these the metrics' sums."""
     alarm = ALARMS[name]
-    queries = whatever_the_condition(alarm.get("Metrics", []))
+    queries = alarm.get("Metrics", [])
     if queries and "SELECT" not in sub(queries[-1]["Expression"]):
         expression = re.sub(
             r"\$\{(\w+)\}",
@@ -354,7 +317,7 @@ def is_alarm(name: str, values: dict[str, float]) -> bool:
         ("OtpFailuresAlarm", {"wrong": 10, "right": 10}, {"wrong": 11, "right": 10}),
         ("OtpFailuresAlarm", {"wrong": 19, "right": 0}, {"wrong": 20, "right": 0}),
         ("OtpFailuresAlarm", {"wrong": 0, "right": 0}, {"wrong": 60, "right": 40}),
-        ("OtpUndeliveredAlarm", {"sms": 3, "email": 2}, {"sms": 3, "email": 3}),
+        ("OtpUndeliveredAlarm", {"messages": 5}, {"messages": 6}),
         ("QueueBacklogAlarm", {"messages": 1000}, {"messages": 1001}),
         ("QueueAgeAlarm", {"seconds": 60}, {"seconds": 61}),
         ("DlqNotificationsAlarm", {"messages": 0}, {"messages": 1}),
