@@ -12,8 +12,8 @@ from ops import demo_clinic
 from ops.drain import Left, drained
 from ops.slow import shape_of, statements
 from slotkeeper.adapters.mongo.documents import DOCTORS, OUTBOX, SLOTS
+from tests.support.at_the_desk import Operator
 from tests.support.house import House
-from tests.support.operator import Operator
 from tests.support.servers import Stores
 
 

@@ -170,7 +170,7 @@ def test_commands_are_told_of_a_share_and_failures_always(
     taken["redis_errors_total", "eval"] = [1]
     capsys.readouterr()
 
-    metrics.tell(taken, share=0.0)
+    metrics.tell(taken, request_id="r", share=0.0)
     metrics.flush()
     seen = _values(capsys.readouterr().out)
 
@@ -215,7 +215,7 @@ class _Refusing:
 
 
 def test_how_full_redis_is_where_it_has_a_limit(house: House) -> None:
-    limit = int(house.redis.config_get("maxmemory")["maxmemory"])
+    limit: Any = house.redis.config_get("maxmemory")["maxmemory"]
     house.redis.config_set("maxmemory", 1 << 30)
     try:
         with collected() as taken:
