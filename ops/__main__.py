@@ -12,13 +12,17 @@ from ops import (
     backup,
     demote,
     dlq,
+    drain,
     drill,
     erase,
     export,
+    outbox,
     promote,
     restore,
     roles,
+    seed,
     set_aside,
+    slow,
     unlock,
 )
 from ops.check import command as check
@@ -50,6 +54,10 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+    "outbox": (outbox, "tell what waits in the outbox to be sent"),
+    "drain": (drain, "wait until outbox and notification queue are empty"),
+    "slow": (slow, "tell slow statements, how they are carried out, and which lack an index"),
+    "seed": (seed, "add doctors and free slots to try a system out with"),
     "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 

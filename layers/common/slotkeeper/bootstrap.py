@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from slotkeeper import readings
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
@@ -100,6 +101,7 @@ def _stores() -> Settings:
         Unavailable: it could not be read.
     """
     known = settings()
+    readings.set_share(known.metrics_command_share)
     if not known.stores_secret_id:
         return known
     from slotkeeper.adapters.secrets_extension import read_secret
