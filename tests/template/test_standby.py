@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.filled import Filled
@@ -44,6 +46,15 @@ def test_queues_wait_while_it_stands_by(standby: str, is_enabled: bool) -> None:
 def test_keys_are_rotated_where_codes_are_made() -> None:
     assert of_type(stack("false"), ROTATION)
     assert not of_type(stack("true"), ROTATION)
+
+
+@pytest.mark.parametrize(("standby", "silence"), [("true", "notBreaching"), ("false", "breaching")])
+def test_nobody_is_woken_because_what_rests_says_nothing(standby: str, silence: str) -> None:
+    alarms = of_type(stack(standby), "AWS::CloudWatch::Alarm").values()
+    lags = [one for one in alarms if "-lag" in json.dumps(one["AlarmName"])]
+
+    assert len(lags) >= 3
+    assert {one["TreatMissingData"] for one in lags} == {silence}
 
 
 @pytest.mark.parametrize("standby", ["true", "false"])
