@@ -8,6 +8,7 @@ messages, queues) every two seconds, and everything when the file `save-all` app
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import sys
@@ -85,20 +86,20 @@ def _ask_for_batches_as_aws_does() -> None:
 
 
 def _ask_for_senders_as_aws_does() -> None:
-    """On AWS an email is sent by right of its sender's identity; here it would be by that of all."""
+    """On AWS who sends an email needs a right to its sender, not to everything."""
     from ministack.core import iam_actions
 
-    named = iam_actions._ses_v2_resource_arn
+    named = iam_actions._ses_v2_resource_arn  # noqa: SLF001  # the emulator has no way to be told
 
     def by_sender(method: str, path: str, body: bytes, region: str, account_id: str) -> Any:
         sender = None
         if path.rstrip("/") == "/v2/email/outbound-emails":
-            sender = iam_actions._safe_json_field(body, "FromEmailAddress")
+            sender = json.loads(body).get("FromEmailAddress")
         if sender:
             return f"arn:aws:ses:{region}:{account_id}:identity/{sender}"
         return named(method, path, body, region, account_id)
 
-    iam_actions._ses_v2_resource_arn = by_sender
+    iam_actions._ses_v2_resource_arn = by_sender  # noqa: SLF001
 
 
 def _share_layers() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,11 @@ from slotkeeper.ports.notifications import Standing
 
 DEPLOYED = "deployed"
 _MOST_REASON = 200
-_COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+_COUNTS = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 _FUNCTION = "send-notification"
 
 
@@ -60,9 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for action in (status, switch):
         action.add_argument("--json", action="store_true", help="one JSON object")
         stores.add_arguments(action)
-        where = action.add_argument_group("where its queue and functions are, if not in --stack")
-        where.add_argument("--stack-name", metavar="NAME", help="the deployed stack")
-        where.add_argument("--endpoint-url", metavar="URL", help="other than AWS's own")
+        queues.add_stack_arguments(action)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -89,9 +92,17 @@ def _account(arguments: argparse.Namespace) -> Account | None:
     return queues.account(arguments) if arguments.stack or arguments.stack_name else None
 
 
-def _deployed(account: Account) -> SmsChoice:
+def _deployed(account: Account) -> SmsChoice | None:
+    """What the stack was deployed with; None where it is not told, which is said."""
+    from botocore.exceptions import ClientError
+
     name = f"{account.stack}-{_FUNCTION}"
-    found = account.client("lambda").get_function_configuration(FunctionName=name)
+    try:
+        found = account.client("lambda").get_function_configuration(FunctionName=name)
+    except ClientError as error:
+        why = error.response["Error"].get("Code")
+        print(f"what was deployed is not told ({why}): {name}", file=sys.stderr)
+        return None
     given = found.get("Environment", {}).get("Variables", {})
     try:
         return SmsChoice(

@@ -18,6 +18,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, int]:
         gate=bootstrap.gate(),
         has_time=has_time(context),
     )
+    bootstrap.note_loads()
     count("holds_expired_total", sweep.expired)
     if sweep.refused:
         logger.error("facts.refused", refused=sweep.refused)

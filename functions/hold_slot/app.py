@@ -14,11 +14,11 @@ from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import answer
 from slotkeeper.entrypoints.http import create_app
-from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.hold_slot import hold_slot
 
-app = create_app()
+app = create_app(is_standby=bootstrap.is_standby)
 
 
 @app.operation(
@@ -37,14 +37,16 @@ app = create_app()
 def hold(call: Call[Nothing, Nothing, HoldSlotRequest]) -> Response[str]:
     """Hold a slot and have a code sent"""
     count("booking_attempts_total")
+    ticket = bootstrap.hold_ticket(
+        slot_id=call.body.slot_id,
+        user_id=call.caller.user_id,
+        idempotency_key=call.idempotency_key or "",
+        fingerprint=call.fingerprint,
+        request_id=call.request_id,
+    )
+    identify(attemptId=ticket.attempt_id)
     held = hold_slot(
-        ticket=bootstrap.hold_ticket(
-            slot_id=call.body.slot_id,
-            user_id=call.caller.user_id,
-            idempotency_key=call.idempotency_key or "",
-            fingerprint=call.fingerprint,
-            request_id=call.request_id,
-        ),
+        ticket=ticket,
         channel=call.body.channel,
         replaces=call.body.replaces,
         to_text=HoldSlotResponse.text_of,

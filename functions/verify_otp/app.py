@@ -15,11 +15,11 @@ from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import answer
 from slotkeeper.entrypoints.http import create_app
-from slotkeeper.entrypoints.observability import count, instrumented
+from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.verify_otp import verify_otp
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 
 
 @app.operation(
@@ -54,9 +54,11 @@ def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
         payment_method=call.body.payment_method,
         till=bootstrap.till(),
     )
+    identify(bookingId=confirmation.booking.id, slotId=confirmation.booking.slot_id)
     status = HTTPStatus.OK
     if confirmation.is_new:
         count("booking_success_total")
+        count("otp_verified_total")
         count("bookings_paid_total", confirmation.booking.payment is not None)
         status = HTTPStatus.CREATED
     return answer(status, *BookingResponse.with_etag(confirmation.booking))

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from slotkeeper import readings
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
@@ -88,6 +89,11 @@ def policy() -> BookingPolicy:
     return settings().policy
 
 
+def is_standby() -> bool:
+    """Whether this region only reads."""
+    return settings().standby
+
+
 @cache
 def clock() -> SystemClock:
     return SystemClock()
@@ -101,6 +107,7 @@ def _stores() -> Settings:
         Unavailable: it could not be read.
     """
     known = settings()
+    readings.set_share(known.metrics_command_share)
     if not known.stores_secret_id:
         return known
     from slotkeeper.adapters.secrets_extension import read_secret
@@ -532,6 +539,13 @@ def dependencies() -> tuple[Dependency, ...]:
         RedisServer(redis()),
         NotificationQueue(aws, settings().notification_queue_url),
     )
+
+
+def note_loads() -> None:
+    """Note how full MongoDB and Redis are, for the metrics."""
+    from slotkeeper.adapters.loads import note_loads as note
+
+    note(database(), redis())
 
 
 # --- values only the edge may make ----------------------------------------------------------------

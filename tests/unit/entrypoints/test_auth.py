@@ -9,7 +9,7 @@ from slotkeeper.domain.errors import RateLimited, Unauthenticated, Unavailable
 from slotkeeper.domain.limits import RateLimit
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.entrypoints.auth import arrival_of, note_refusal, policy_for
-from slotkeeper.entrypoints.observability import metrics
+from slotkeeper.entrypoints.metrics import metrics
 from slotkeeper.ports.requests import Allowance
 from slotkeeper.services.authorize import Arrival, Verdict
 from tests.support.aws_events import METHOD_ARN, authorizer_event

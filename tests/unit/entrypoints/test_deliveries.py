@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from slotkeeper import readings
 from slotkeeper.domain.provider import State
 from slotkeeper.entrypoints.deliveries import CountedDeliveries
+from slotkeeper.entrypoints.log_line import FIELDS
 from slotkeeper.ports.notifications import Outcome
 
 
@@ -13,24 +15,47 @@ from slotkeeper.ports.notifications import Outcome
     ("outcome", "state", "counted"),
     [
         (Outcome.TAKEN, State.CLOSED, {"deliveries_total": 1, "provider_open": 0}),
-        (Outcome.FAILED, State.CLOSED, {"deliveries_failed_total": 1, "provider_open": 0}),
-        (Outcome.FAILED, State.OPEN, {"deliveries_failed_total": 1, "provider_open": 1}),
-        (Outcome.REFUSED, State.CLOSED, {"deliveries_refused_total": 1, "provider_open": 0}),
+        (
+            Outcome.FAILED,
+            State.CLOSED,
+            {"deliveries_total": 1, "deliveries_failed_total": 1, "provider_open": 0},
+        ),
+        (
+            Outcome.FAILED,
+            State.OPEN,
+            {"deliveries_total": 1, "deliveries_failed_total": 1, "provider_open": 1},
+        ),
+        (
+            Outcome.REFUSED,
+            State.CLOSED,
+            {"deliveries_total": 1, "deliveries_refused_total": 1, "provider_open": 0},
+        ),
         (None, State.OPEN, {"provider_open": 1}),
     ],
 )
 def test_what_becomes_of_a_message_is_counted_by_its_provider(
-    capsys: pytest.CaptureFixture[str],
-    outcome: Outcome | None,
-    state: State,
-    counted: dict[str, int],
+    outcome: Outcome | None, state: State, counted: dict[str, int]
 ) -> None:
-    CountedDeliveries().told("sns", outcome, state)
+    with readings.collected() as taken:
+        CountedDeliveries().told("sns", outcome, state)
 
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    emitted = [line for line in lines if "_aws" in line]
-    assert {line["provider"] for line in emitted} == {"sns"}
-    assert {name: line[name] for line in emitted for name in counted if name in line} == {
-        name: [value] for name, value in counted.items()
+    assert taken == {(name, "sns"): [value] for name, value in counted.items()}
+
+
+def test_what_was_not_taken_is_logged_with_the_provider_s_own_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    watch = CountedDeliveries()
+    watch.told("sns", Outcome.TAKEN, State.CLOSED)
+    watch.told("sns", Outcome.FAILED, State.OPEN, "Throttling")
+
+    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    told = {name: line[name] for name in ("message", "provider", "fate", "state", "why")}
+    assert told == {
+        "message": "provider.not_taken",
+        "provider": "sns",
+        "fate": "failed",
+        "state": "open",
+        "why": "Throttling",
     }
-    assert len(emitted) == len(counted)
+    assert set(told) <= FIELDS

@@ -9,7 +9,6 @@ import pytest
 from pymongo.errors import DuplicateKeyError
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.entrypoints import observability
 from slotkeeper.entrypoints.log_line import FIELDS, NOT_SHOWN, AllowedOnly
 from slotkeeper.entrypoints.observability import (
     InvocationFailed,
@@ -17,6 +16,7 @@ from slotkeeper.entrypoints.observability import (
     instrumented,
     logger,
 )
+from slotkeeper.readings import note
 from tests.support.aws_events import Context
 
 PHONE = "+15550199"
@@ -167,4 +167,24 @@ def test_label_that_is_not_named_is_not_counted_by(capsys: pytest.CaptureFixture
     counted = json.loads(capsys.readouterr().out)
     assert (counted["kind"], counted["reason"]) == ("other", "error")
     assert "alice" not in str(counted)
-    assert set(observability.LABELS) == {"kind", "reason", "provider"}
+
+
+def test_a_share_of_the_invocations_logs_how_long_its_calls_took(
+    lines: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @instrumented
+    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        note("redis_ms", 0.5, "eval")
+        return {}
+
+    handler({}, Context())
+    assert "calls.made" not in lines.getvalue()
+
+    monkeypatch.setattr(logger, "sampling_rate", 1.0)
+    handler({}, Context())
+    monkeypatch.setattr(logger, "sampling_rate", 0.0)
+    logger._logger.setLevel("INFO")
+
+    [made] = [json.loads(one) for one in lines.getvalue().splitlines() if "calls.made" in one]
+    assert made["calls"] == {"redis_ms.eval": [0.5]}
+    assert made["requestId"] == Context().aws_request_id

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import io
 import json
+import logging
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from slotkeeper import asides
 from slotkeeper.contracts.messages import EventMessage, Message
 from slotkeeper.domain.errors import Corrupted, Unavailable
-from slotkeeper.entrypoints.observability import InvocationFailed, instrumented
+from slotkeeper.entrypoints.observability import InvocationFailed, instrumented, logger
 from slotkeeper.entrypoints.queue import process
 from slotkeeper.ports.notifications import MaybeSent, NobodyAsked
 from tests.support.aws_events import Context, sqs_event
@@ -172,3 +174,27 @@ def test_every_invocation_tells_what_it_left_out_once(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["documents_set_aside_total"] == [
         1.0
     ]
+
+
+def test_lines_about_a_message_name_the_request_it_comes_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One id finds a hold, and the message that came of it."""
+    lines = io.StringIO()
+    stream = logging.StreamHandler(lines)
+    stream.setFormatter(logger.registered_formatter)
+    monkeypatch.setattr(logger._logger, "handlers", [stream])
+
+    def handle(message: Message) -> None:
+        logger.info("code.handled", fate="sent")
+        raise Unavailable
+
+    process(sqs_event(BODIES[0]), handle)
+    logger.info("relay.completed")
+
+    handled, retried, other = (json.loads(line) for line in lines.getvalue().splitlines())
+    event = an_event(0)
+    about = {"causedBy": event.request_id, "slotId": event.slot_id, "attemptId": event.attempt_id}
+    assert about.items() <= handled.items()
+    assert about.items() <= retried.items()
+    assert not about.keys() & other.keys()

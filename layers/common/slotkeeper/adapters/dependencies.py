@@ -32,7 +32,7 @@ class RedisServer:
         self._redis = redis
 
     def check(self) -> None:
-        with redis_client.call():
+        with redis_client.call("ping"):
             self._redis.ping()
 
 

@@ -19,10 +19,29 @@ from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import problem_answer, rate_limit_headers, refusal
 from slotkeeper.entrypoints.incoming import Incoming, authorizer_of
-from slotkeeper.entrypoints.observability import logger
+from slotkeeper.entrypoints.observability import count, identify, logger
 from slotkeeper.entrypoints.operation import JSON, Body, Call, Operation, Path, Query
 from slotkeeper.entrypoints.replay import once
 from slotkeeper.ports.requests import RequestMemory
+
+STANDBY_RETRY_SECONDS = 30
+"""Of who would write to a region that stands by: it takes a hand until it may."""
+_IS_OF_ATTEMPT = re.compile("/(hold|[a-z]+-otp)$")
+_COUNTED: Mapping[type[AppointmentError], str] = {
+    errors.SlotHeld: "booking_lock_conflicts_total",
+    errors.OtpInvalid: "otp_failed_total",
+    errors.OtpLocked: "otp_locked_total",
+}
+"""Refusals that say how the system does, whoever is refused."""
+
+
+def _ids_of(route: str, id_: str | None) -> Mapping[str, str | None]:
+    """What a path's id names, as the logs call it; a doctor's is on no line."""
+    if route.startswith("/slots/"):
+        return {"slotId": id_}
+    if route.startswith("/bookings/"):
+        return {"attemptId" if _IS_OF_ATTEMPT.search(route) else "bookingId": id_}
+    return {}
 
 
 class App(APIGatewayRestResolver):
@@ -32,10 +51,13 @@ class App(APIGatewayRestResolver):
     that the OpenAPI document is made of.
     """
 
-    def __init__(self, requests: Callable[[], RequestMemory] | None = None) -> None:
+    def __init__(
+        self, requests: Callable[[], RequestMemory] | None, is_standby: Callable[[], bool] | None
+    ) -> None:
         super().__init__()
         self.operations: list[Operation] = []
         self._requests = requests
+        self._is_standby = is_standby
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         answer = super().resolve(event, context)
@@ -60,13 +82,18 @@ class App(APIGatewayRestResolver):
         takes_if_match: bool = False,
         media_type: str = JSON,
         gives_etag: bool = False,
+        writes: bool | None = None,
     ) -> Callable[[Callable[[Call[Path, Query, Body]], Response[str]]], None]:
         """Declare what a route takes and answers; the handler gets the request read and checked.
 
         Where an idempotency key is `honoured`, a request repeated with its key is answered from
         memory (`entrypoints.replay`); where it is `required`, the handler sees to that itself.
+        What `writes` (by default all but GET) is refused while the system stands by.
         """
+        writes = method != "GET" if writes is None else writes
+        is_standby = self._is_standby if writes else _never
         assert self._requests or idempotency != "honoured", "create_app() was given no memory"
+        assert is_standby, "create_app() was not told how to know whether the system stands by"
 
         def declare(handler: Callable[[Call[Path, Query, Body]], Response[str]]) -> None:
             operation = Operation(
@@ -84,17 +111,22 @@ class App(APIGatewayRestResolver):
                 takes_if_match=takes_if_match,
                 media_type=media_type,
                 gives_etag=gives_etag,
+                writes=writes,
             )
             self.operations.append(operation)
 
             def serve(**_: str) -> Response[str]:
+                if is_standby():
+                    raise errors.Unavailable(retry_after_seconds=STANDBY_RETRY_SECONDS)
                 incoming = Incoming(self.current_event.raw_event)
                 # In this order: who may not call learns nothing of what is wrong.
                 caller = incoming.caller(operation.roles)
                 key = incoming.idempotency_key(operation)
                 path = incoming.path(path_model)
                 query = incoming.query(query_model)
+                identify(**_ids_of(operation.path, getattr(path, "id", None)))
                 body = incoming.body(body_model)
+                identify(slotId=getattr(body, "slot_id", None))
                 call = Call(
                     caller=caller,
                     idempotency_key=key,
@@ -124,15 +156,22 @@ class App(APIGatewayRestResolver):
         return str(self.lambda_context.aws_request_id)
 
 
-def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
+def create_app(
+    requests: Callable[[], RequestMemory] | None = None,
+    *,
+    is_standby: Callable[[], bool] | None = None,
+) -> App:
     """A resolver that answers every refusal itself, as the contract says.
 
-    `requests` makes the memory of idempotency keys, for routes that honour them.
+    `requests` makes the memory of idempotency keys, for routes that honour them; `is_standby` tells
+    whether this region only reads, which routes that write have to know.
     """
-    app = App(requests)
+    app = App(requests, is_standby)
 
     @app.exception_handler(AppointmentError)  # type: ignore[untyped-decorator]  # Powertools' own
     def refuse(error: AppointmentError) -> Response[str]:
+        if type(error) in _COUNTED:
+            count(_COUNTED[type(error)])
         return refusal(error, app.request_id)
 
     @app.exception_handler(Exception)  # type: ignore[untyped-decorator]  # Powertools' own
@@ -157,3 +196,7 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
         return refusal(errors.NotFound(), app.request_id)
 
     return app
+
+
+def _never() -> bool:
+    return False

@@ -18,20 +18,26 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 FIELDS = frozenset(
     {
-        *("level", "location", "message", "timestamp", "service", "xray_trace_id"),
-        *("cold_start", "function_name", "function_memory_size", "function_arn"),
+        *("level", "location", "message", "timestamp", "service", "xray_trace_id", "calls"),
+        *("coldStart", "function_name", "function_memory_size", "function_arn"),
         *("function_request_id", "requestId", "gatewayRequestId", "userId"),
         *("code", "cause", "route", "policy", "status", "durationMs"),
         *("exception", "exception_name", "errorType"),
         *("collection", "documentId", "why", "attemptId", "messageId", "kind", "receives"),
+        *("bookingId", "slotId", "causedBy"),
         *("fate", "refused", "sent", "recorded", "expired", "settled", "waiting", "keyId"),
         *("entries", "blocks", "head", "isOutrun", "step", "version", "changed"),
         *("provider", "state"),
     }
 )
 IDS = frozenset(
-    {"requestId", "gatewayRequestId", "userId", "documentId", "attemptId", "messageId", "keyId"}
+    {
+        *("requestId", "gatewayRequestId", "causedBy", "userId", "documentId", "messageId"),
+        *("keyId", "attemptId", "bookingId", "slotId"),
+    }
 )
+_NAMES = {"cold_start": "coldStart"}
+"""Powertools' own fields that are called as ours are."""
 NOT_SHOWN = "(not shown)"
 _ID = re.compile(r"[A-Za-z0-9_.:/=|-]{1,200}", re.ASCII)
 _EVENT = re.compile(r"[a-z_]{1,40}(\.[a-z_]{1,40}){1,3}", re.ASCII)
@@ -48,7 +54,8 @@ class AllowedOnly(LambdaPowertoolsFormatter):
         super().__init__(serialize_stacktrace=False, json_serializer=_text_of)
 
     def serialize(self, log: Mapping[str, Any]) -> str:  # Any: what the caller logged
-        return _text_of({name: _shown(name, log[name]) for name in log if name in FIELDS})
+        told = {_NAMES.get(name, name): log[name] for name in log}
+        return _text_of({name: _shown(name, told[name]) for name in told if name in FIELDS})
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  # logging's own name
         """Kinds and places; not the words, in which drivers quote documents and statements."""
@@ -78,7 +85,7 @@ def _bounded(value: object) -> object:
             return [_bounded(one) for one in value[:_MOST_ITEMS] if not _has_parts(one)]
         case dict():
             some = islice(value.items(), _MOST_ITEMS)
-            return {str(k)[:100]: _bounded(v) for k, v in some if not _has_parts(v)}
+            return {str(k)[:100]: _bounded(v) for k, v in some if not isinstance(v, dict)}
     return type(value).__name__
 
 

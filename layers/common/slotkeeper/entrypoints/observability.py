@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import functools
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+from aws_lambda_powertools import Logger
 
-from slotkeeper import asides, deadline
+from slotkeeper import asides, deadline, readings
+from slotkeeper.entrypoints import metrics
 from slotkeeper.entrypoints.log_line import AllowedOnly
+from slotkeeper.entrypoints.metrics import SERVICE
+from slotkeeper.entrypoints.metrics import count as count  # noqa: PLC0414  # re-exported
+from slotkeeper.entrypoints.metrics import count_by as count_by  # noqa: PLC0414  # re-exported
 
-_SERVICE, _NAMESPACE = "slotkeeper", "Slotkeeper"
-logger = Logger(service=_SERVICE, logger_formatter=AllowedOnly())
-metrics = Metrics(namespace=_NAMESPACE, service=_SERVICE)
-
+logger = Logger(service=SERVICE, logger_formatter=AllowedOnly())
 _MOST_LINES = 100
 """Documents told of one by one; more of them at once are a story of their own, and counted."""
 
-LABELS: Mapping[str, frozenset[str]] = {
-    "kind": frozenset({"otp.send", "event", "unreadable"}),
-    "reason": frozenset({"unavailable", "unreadable", "corrupted", "error"}),
-    "provider": frozenset({"sns", "eum", "ses"}),
-}
-"""Every label of every metric, and what it may say: few, and nobody's data."""
-_OTHER = "other"
+_CALLS = ("redis_ms", "mongodb_ms")
 
 Handler = Callable[[dict[str, Any], Any], Any]  # Any: Lambda events and answers are free JSON
 
@@ -49,7 +44,7 @@ def instrumented(handler: Handler) -> Handler:
             requestId=context.aws_request_id, gatewayRequestId=_gateway_request_id(event)
         )
         try:
-            with asides.collected() as met:
+            with asides.collected() as met, readings.collected() as taken:
                 try:
                     answer = handler(event, context)
                 except Exception as error:
@@ -58,9 +53,9 @@ def instrumented(handler: Handler) -> Handler:
                     raise InvocationFailed(name) from None
                 finally:
                     _tell(met)
+                    _tell_readings(taken, str(context.aws_request_id))
         finally:
-            if metrics.metric_set:
-                metrics.flush_metrics()
+            metrics.flush()
         logger.info(
             "invocation.completed",
             durationMs=round((time.perf_counter() - started) * 1000, 1),
@@ -86,6 +81,24 @@ def _tell(met: Iterable[asides.Aside]) -> None:
         count("documents_set_aside_total", len(told))
 
 
+def _tell_readings(taken: readings.Readings, request_id: str) -> None:
+    metrics.tell(taken, request_id=request_id, share=readings.share())
+    if ("jwks_refresh_failed_total", None) in taken:
+        logger.warning("keys.not_refreshed")
+    if logger.log_level <= logging.DEBUG:
+        calls = {
+            f"{name}.{label}": [round(value, 2) for value in values]
+            for (name, label), values in taken.items()
+            if name in _CALLS
+        }
+        logger.debug("calls.made", calls=calls)
+
+
+def identify(**ids: str | None) -> None:
+    """Name what the invocation is about (bookingId, slotId, attemptId) on its further lines."""
+    logger.append_keys(**{name: id_ for name, id_ in ids.items() if id_ is not None})
+
+
 def _gateway_request_id(event: dict[str, Any]) -> str | None:
     """The gateway's id of the request, by which its access log knows it."""
     found = (event.get("requestContext") or {}).get("requestId")
@@ -95,21 +108,3 @@ def _gateway_request_id(event: dict[str, Any]) -> str | None:
 def has_time(context: Any, reserve_seconds: float = 5.0) -> Callable[[], bool]:
     """Whether the invocation can begin another batch."""
     return lambda: context.get_remaining_time_in_millis() / 1000 > reserve_seconds
-
-
-def count(name: str, value: int = 1) -> None:
-    """Count business events (guide, section 11)."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=int(value))
-
-
-def count_by(name: str, value: int = 1, **labels: str) -> None:
-    """Count events under labels, of which there are as few as `LABELS` has."""
-    known = {k: v if v in LABELS[k] else _OTHER for k, v in labels.items() if k in LABELS}
-    with single_metric(
-        name=name,
-        unit=MetricUnit.Count,
-        value=value,
-        namespace=_NAMESPACE,
-        default_dimensions={"service": _SERVICE, **known},
-    ):
-        pass

@@ -49,7 +49,9 @@ def _is_handled(
     try:
         message = parse_message(record["body"])
         kind = message.kind
-        handle(message)
+        known |= (ids := _ids_of(message))
+        with logger.append_context_keys(**ids):
+            handle(message)
     except Unavailable as error:
         if isinstance(error, NobodyAsked) and postpone is not None:
             _let_wait(record, postpone)
@@ -77,6 +79,17 @@ def _let_wait(record: Record, postpone: Postpone) -> None:
     if 1 <= number <= len(WAITS):
         with suppress(Unavailable):
             postpone(record["receiptHandle"], WAITS[number - 1])
+
+
+def _ids_of(message: Message) -> Mapping[str, str]:
+    """What the message is about, and the request that it comes from, for the lines about it."""
+    ids = {
+        "causedBy": message.request_id,
+        "attemptId": message.attempt_id,
+        "slotId": message.slot_id,
+    }
+    booking_id = getattr(message, "booking_id", None)
+    return ids if booking_id is None else {**ids, "bookingId": booking_id}
 
 
 def _receives(record: Record) -> str | None:

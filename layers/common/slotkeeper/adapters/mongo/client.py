@@ -8,11 +8,13 @@ from contextlib import contextmanager
 import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import PyMongoError
+from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 
 from slotkeeper import deadline
 from slotkeeper.adapters.mongo.documents import Document
+from slotkeeper.adapters.mongo.timed import Timed
 from slotkeeper.domain.errors import Unavailable
+from slotkeeper.readings import note
 
 CALL_SECONDS = 3.0
 
@@ -26,6 +28,7 @@ def connect(uri: str) -> Database[Document]:
     client: MongoClient[Document] = MongoClient(
         uri,
         appname="slotkeeper",
+        event_listeners=[Timed()],
         tz_aware=True,
         # What a driver cannot read of one document must not cost the others of its batch: times
         # out of range and broken texts come as what `fields` refuses or nothing equals.
@@ -58,4 +61,7 @@ def call(seconds: float = CALL_SECONDS) -> Iterator[None]:
         with pymongo.timeout(deadline.seconds_left(seconds)):
             yield
     except PyMongoError as error:
+        if isinstance(error, ServerSelectionTimeoutError):
+            # No command was sent that could be seen to fail.
+            note("mongodb_errors_total", 1, "connect")
         raise Unavailable from error

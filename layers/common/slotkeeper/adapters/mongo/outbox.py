@@ -12,6 +12,7 @@ from slotkeeper.adapters.mongo.documents import OUTBOX, OUTBOX_VERSION, Document
 from slotkeeper.adapters.mongo.set_aside import set_event_aside
 from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.events import DomainEvent
+from slotkeeper.readings import note
 
 LEASE_SECONDS = 60
 """Longer than a relay may live: a lease that is over belongs to nobody."""
@@ -31,6 +32,7 @@ _IS_LEASED = {
 }
 _OURS: Document = {"unsent": True, "v": {"$not": {"$gt": OUTBOX_VERSION}}}
 """Rows of a later version are left to relays that know it."""
+_AGE_MS = {"$cond": [{"$eq": [{"$type": "$at"}, "date"]}, {"$subtract": ["$$NOW", "$at"]}, 0]}
 _LEASED_BY = ("leaseId", "leasedUntil")
 
 
@@ -55,12 +57,14 @@ class MongoOutbox:
     def _lease(self, limit: int) -> list[Document]:
         """Unsent rows that are ours for a while, oldest first, in order for each aggregate."""
         lease = uuid.uuid4().hex
-        shown = {"aggregateId": 1, "version": 1, "isLeased": _IS_LEASED}
+        shown = {"aggregateId": 1, "version": 1, "isLeased": _IS_LEASED, "age": _AGE_MS}
         oldest = _by_version(
             list(
                 self._outbox.find(_OURS, shown).sort([("at", 1), ("_id", 1)]).limit(limit * WINDOW)
             )
         )
+        # Whoever may send it: one that others keep leased is late as well.
+        note("outbox_lag_seconds", max((_seconds(row["age"]) for row in oldest), default=0.0))
         wanted = _in_order(oldest, lambda row: not row["isLeased"])[:limit]
         if not wanted:
             return []
@@ -95,6 +99,10 @@ class MongoOutbox:
                 {"_id": {"$in": [event.id for event in events]}},
                 [{"$set": {"sentAt": "$$NOW"}}, {"$unset": ["unsent", *_LEASED_BY]}],
             )
+
+
+def _seconds(milliseconds: int) -> float:
+    return max(0, milliseconds) / 1000
 
 
 def _by_version(rows: list[Document]) -> list[Document]:

@@ -54,14 +54,20 @@ from slotkeeper.domain.user import Channel
 from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import MAX_TOTAL, Position
 from slotkeeper.ports.slots import SlotDecision, SlotFilter
+from slotkeeper.readings import note
 
 _MOST_OFFSET = timedelta(hours=16)
 """No zone is or was farther from UTC."""
+_LATE_MS = {"$cond": [IS_SOUND_HOLD, {"$subtract": ["$$NOW", "$hold.expiresAt"]}, 0]}
 _FOR_US: Document = {**NOT_SET_ASIDE, "pendingEvents.v": {"$not": {"$gt": FACT_VERSION}}}
 """Slots whose facts this code can carry on. One of a later version has others wait with it."""
 _REFUSED = "pendingEvents: refused by the database"
 _REFUSED_FOR = timedelta(minutes=10)
 """A fact that the database refuses for longer than this is set aside."""
+
+
+def _seconds_late(due: Sequence[Document]) -> float:
+    return float(max((document["late"] for document in due), default=0)) / 1000
 
 
 class MongoSlots:
@@ -253,11 +259,12 @@ class MongoSlots:
             due = list(
                 self._slots.find(
                     {"status": SlotStatus.RESERVED, **is_over, **NOT_SET_ASIDE},
-                    {"isSound": IS_SOUND_HOLD},
+                    {"isSound": IS_SOUND_HOLD, "late": _LATE_MS},
                 )
                 .sort("hold.expiresAt", 1)
                 .limit(limit)
             )
+            note("sweep_lag_seconds", _seconds_late(due))
             sound = [document["_id"] for document in due if document["isSound"]]
             if sound:
                 changes = transition(EXPIRE, actor=SYSTEM, request_id=request_id)

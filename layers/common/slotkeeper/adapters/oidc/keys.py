@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from slotkeeper.adapters.oidc.provider import Provider
 from slotkeeper.domain.errors import Unavailable
+from slotkeeper.readings import note
 
 ALGORITHMS: Mapping[str, str] = {"RSA": "RS256", "EC": "ES256"}
 """The one algorithm of a type of key."""
@@ -70,6 +71,7 @@ class JwksKeys:
             keys = dict(_usable(self._provider.key_set()))
         except (OSError, ValueError) as error:
             self._failures += 1
+            note("jwks_refresh_failed_total")
             self._not_before = self._now() + self._rest()
             if self._age() > TRUSTED_SECONDS:
                 raise Unavailable from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -14,25 +15,31 @@ from redis.exceptions import RedisError
 
 from slotkeeper.adapters.redis.connect import connect as connect  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.errors import Unavailable
+from slotkeeper.readings import note
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
 
+_TOGETHER = "pipeline"
 _WHOLE = re.compile(r"[0-9]{1,15}")
 Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read where it is known
 
 
 @contextmanager
-def call() -> Iterator[None]:
-    """Translate failure.
+def call(command: str) -> Iterator[None]:
+    """Note how long `command` takes, and translate failure.
 
     Raises:
         Unavailable: whatever kept Redis from answering.
     """
+    began = time.perf_counter()
     try:
         yield
     except (RedisError, OSError) as error:
+        note("redis_errors_total", 1, command)
         raise Unavailable from error
+    finally:
+        note("redis_ms", (time.perf_counter() - began) * 1000, command)
 
 
 def one_trip(redis: Redis, *commands: Command) -> list[Any]:
@@ -56,10 +63,23 @@ def one_trip_each(redis: Redis, *commands: Command) -> list[Any]:
     Raises:
         Unavailable: nobody answered.
     """
-    with call(), redis.pipeline(transaction=False) as pipeline:
+    with redis.pipeline(transaction=False) as pipeline:
         for command in commands:
             command(pipeline)
-        return pipeline.execute(raise_on_error=False)
+        with call(_name_of(pipeline)):
+            answers = pipeline.execute(raise_on_error=False)
+    for _ in filter(_is_error, answers):
+        note("redis_errors_total", 1, _TOGETHER)
+    return answers
+
+
+def _name_of(pipeline: Pipeline) -> str:
+    sent = pipeline.command_stack
+    return str(sent[0][0][0]).lower() if len(sent) == 1 else _TOGETHER
+
+
+def _is_error(answer: Any) -> bool:
+    return isinstance(answer, Exception)
 
 
 def whole(text: Any) -> int | None:  # Any: what Redis answered

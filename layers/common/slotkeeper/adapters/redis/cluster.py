@@ -64,11 +64,14 @@ class Cluster(Redis):
                 raise answer
         return True
 
+    def masters(self) -> list[Redis]:
+        self._map.learn()
+        return [self._map.node(master) for master in self._map.masters]
+
     def scan_iter(self, *args: Any, **options: Any) -> Iterator[Any]:
         """Of all masters, one after the other."""
-        self._map.learn()
-        for master in self._map.masters:
-            yield from self._map.node(master).scan_iter(*args, **options)
+        for master in self.masters():
+            yield from master.scan_iter(*args, **options)
 
     def close(self) -> None:
         self._map.close()

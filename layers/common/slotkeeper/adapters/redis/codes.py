@@ -45,11 +45,11 @@ class RedisCodes:
 
     def count_failure(self, *, user_id: str) -> None:
         window = ms(self._policy.failure_window)
-        with call():
+        with call("eval"):
             self._redis.eval(script("count_failure"), 1, self._keys.failures(user_id), str(window))
 
     def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None:
-        with call():
+        with call("hmget"):
             fields = self._redis.hmget(
                 self._keys.code(user_id, attempt_id), "slotId", "seed", "keyId", "sendNumber"
             )
@@ -66,7 +66,7 @@ class RedisCodes:
     ) -> CodeRecord | None:
         key = self._keys.code(user_id, attempt_id)
         asked = [str(send_number), key_id, instead_of or ""]
-        with call():
+        with call("eval"):
             return _record(self._redis.eval(script("settle_key"), 1, key, *asked))
 
     def put(
@@ -100,7 +100,7 @@ class RedisCodes:
         tries: int,
         *how: str,
     ) -> None:
-        with call():
+        with call("eval"):
             self._redis.eval(
                 script("put_code"),
                 1,

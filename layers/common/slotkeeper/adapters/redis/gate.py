@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -18,6 +19,7 @@ from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, doctor_of
 from slotkeeper.ports.holds import Admission, HoldTicket
+from slotkeeper.readings import note
 
 _LIVES_ON = -1
 """What PTTL says of a key that has no end."""
@@ -33,11 +35,13 @@ class RedisGate:
         self._requests = RedisRequests(redis, keys)
 
     def admit(self, ticket: HoldTicket) -> Admission:
+        began = time.perf_counter()
         try:
             answers = self._ask(ticket)
         except Unavailable:
             self._undo(ticket, place=None, wrote_code=None)
             raise
+        note("lock_acquisition_ms", (time.perf_counter() - began) * 1000)
         _, request, holder, lock_ms, place, wrote_code = answers
         for answer in answers:
             if isinstance(answer, Exception):

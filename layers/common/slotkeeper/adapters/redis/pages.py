@@ -23,6 +23,7 @@ from slotkeeper.adapters.redis.views import RedisViews
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.common import Clock
 from slotkeeper.ports.pages import KeptPage, View
+from slotkeeper.readings import note
 from slotkeeper.services.kept import kept
 
 MOST_FIELDS = 500
@@ -34,7 +35,9 @@ _BETWEEN_LOOKS = timedelta(milliseconds=40)
 
 
 class _Pages:
-    """The pages of any subject."""
+    """The pages of any subject; `_of` is what the metrics call it."""
+
+    _of: str
 
     def __init__(
         self,
@@ -62,13 +65,16 @@ class _Pages:
         self, key: str, asked: str, make: Callable[[], KeptPage], view: View | None
     ) -> KeptPage:
         if self._breaker.is_open:
+            note("cache_misses_total", 1, self._of)
             return make()
         field = hashlib.sha256(asked.encode()).hexdigest()[:32]
         try:
             found, generation = self._look(key, field, view)
         except Unavailable:
             self._breaker.failed()
+            note("cache_misses_total", 1, self._of)
             return make()
+        note("cache_misses_total" if found is None else "cache_hits_total", 1, self._of)
         if found is not None:
             return found
         return self._made(key, field, generation, make, view)
@@ -135,6 +141,8 @@ class _Pages:
 class RedisSlotPages(_Pages):
     """`SlotPages`: one hash a doctor."""
 
+    _of = "slots"
+
     def read(
         self, doctor_id: str, asked: str, make: Callable[[], KeptPage], view: View
     ) -> KeptPage:
@@ -151,6 +159,8 @@ class RedisSlotPages(_Pages):
 
 class RedisDoctorPages(_Pages):
     """`DoctorPages`: one hash."""
+
+    _of = "doctors"
 
     def read(self, asked: str, make: Callable[[], KeptPage], view: View | None) -> KeptPage:
         return self._read(self._keys.doctor_pages(), asked, make, view)

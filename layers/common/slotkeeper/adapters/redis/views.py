@@ -32,7 +32,7 @@ class RedisViews:
         if self._breaker.is_open or not self._kept:
             return None
         try:
-            with call():
+            with call("hgetall"):
                 fields = self._redis.hgetall(self._keys.viewed(user_id))
         except Unavailable:
             self._breaker.failed()
