@@ -409,6 +409,8 @@ def counts_no_places(house: House) -> House:
 class KeysWrittenBack:
     """A Redis whose scripts run on a copy of their key, as it was read, which is then written."""
 
+    command_stack: tuple[()] = ()
+
     def __init__(self, redis: Redis):
         self._redis = redis
 

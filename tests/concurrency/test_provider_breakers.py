@@ -59,8 +59,8 @@ class Unguarded(guards.KeysWrittenBack):
     def pipeline(self, **_: Any) -> Iterator[Unguarded]:
         yield Unguarded(self._redis)
 
-    def hget(self, key: str, field: str) -> None:
-        self._found = self._redis.hget(key, field)
+    def hmget(self, key: str, field: str) -> None:
+        self._found = self._redis.hmget(key, field)
 
     def execute(self, **options: Any) -> list[Any]:
         return super().execute(**options) if hasattr(self, "_asked") else [self._found]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
@@ -200,8 +202,19 @@ class Down:
     """A Redis that does not answer, and counts how often it was asked."""
 
     asked = 0
+    command_stack: tuple[()] = ()
 
-    def pipeline(self, **_: Any) -> Any:
+    @contextmanager
+    def pipeline(self, **_: Any) -> Iterator[Down]:
+        yield self
+
+    def eval(self, *_: Any) -> None:
+        """Nothing is sent before `execute`."""
+
+    def hmget(self, *_: Any) -> None:
+        """Nor here."""
+
+    def execute(self, **_: Any) -> list[Any]:
         self.asked += 1
         raise RedisError
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from slotkeeper.domain.provider import State
 from slotkeeper.entrypoints.deliveries import CountedDeliveries
 from slotkeeper.entrypoints.log_line import FIELDS
 from slotkeeper.ports.notifications import Outcome
+from tests.unit.entrypoints.test_log_line import lines as lines  # noqa: PLC0414  # a fixture
 
 
 @pytest.mark.parametrize(
@@ -42,14 +44,12 @@ def test_what_becomes_of_a_message_is_counted_by_its_provider(
     assert taken == {(name, "sns"): [value] for name, value in counted.items()}
 
 
-def test_what_was_not_taken_is_logged_with_the_provider_s_own_code(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_what_was_not_taken_is_logged_with_the_provider_s_own_code(lines: io.StringIO) -> None:
     watch = CountedDeliveries()
     watch.told("sns", Outcome.TAKEN, State.CLOSED)
     watch.told("sns", Outcome.FAILED, State.OPEN, "Throttling")
 
-    [line] = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
+    [line] = [json.loads(text) for text in lines.getvalue().splitlines()]
     told = {name: line[name] for name in ("message", "provider", "fate", "state", "why")}
     assert told == {
         "message": "provider.not_taken",

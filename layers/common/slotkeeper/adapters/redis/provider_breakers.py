@@ -46,8 +46,10 @@ class RedisBreakers:
     def _asked(self, provider: str) -> Leave:
         key, rules = self._keys.provider(provider), self._rules
         # Nothing is written while all is well.
-        [opened_at] = one_trip_each(self._redis, lambda p: p.hget(key, "openedAt"))
-        if opened_at is None or isinstance(opened_at, Exception):  # a key that is none of ours
+        [found] = one_trip_each(self._redis, lambda p: p.hmget(key, "openedAt"))
+        if (
+            isinstance(found, Exception) or found[0] is None
+        ):  # the first: a key that is none of ours
             return _ALLOWED
         trial = uuid.uuid4().hex
         [told] = one_trip(
