@@ -19,7 +19,8 @@ SEEN_ELSEWHERE = {
     "users.locale",
     *(f"slots.{name}" for name in ("setAside.at", "setAside.why")),
     *(f"slots.setAsideEvents[].{name}" for name in ("fact", "at", "why")),
-    # An operator's: tests/integration/test_provider_commands.py.
+    # An operator's: tests/integration/test_provider_commands.py, and the drills'.
+    *(f"drills.{name}" for name in ("_id", "kind", "at", "outcome", "figures")),
     *(f"controls.{name}" for name in ("_id", "provider", "fallbackToEmail", "by", "at")),
     *(f"controls.changes[].{name}" for name in ("provider", "fallbackToEmail", "by", "at")),
     "controls.changes[].reason",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from ops import __main__ as ops
 from ops.check import check
 from slotkeeper.adapters.mongo.controls import KEPT, KeptControls, MongoControls
 from slotkeeper.adapters.mongo.documents import CONTROLS
@@ -18,7 +23,6 @@ from slotkeeper.adapters.redis.provider_breakers import RedisBreakers
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import BreakerRules, SmsChoice
 from slotkeeper.ports.notifications import Leave, Outcome
-from tests.integration.test_person_commands import run
 from tests.integration.test_person_commands import where as where  # noqa: PLC0414  # a fixture
 from tests.support.fakes import FakeClock
 from tests.support.house import House
@@ -26,6 +30,18 @@ from tests.support.house import House
 DEPLOYED = SmsChoice(providers=("sns",), falls_back=True)
 OFF = ("--to", "none", "--reason", "SNS fails in eu-central-1")
 Where = tuple[str, ...]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, in this process: a dozen of its own would take as many seconds."""
+    with (
+        redirect_stdout(io.StringIO()) as out,
+        redirect_stderr(io.StringIO()) as err,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(sys, "argv", ["ops", *arguments])
+        code = ops.main()
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
 
 
 def chosen(house: House) -> SmsChoice:
