@@ -20,7 +20,10 @@ BOOTSTRAP = LAYER / "slotkeeper" / "bootstrap.py"
 
 Call = tuple[str, str]
 """Service and operation, as AWS names them: ("sqs", "SendMessage")."""
-_SERVICES = ("lambda", "secretsmanager", "sesv2", "sns", "sqs", "kms", "s3", "sts", "dynamodb")
+_SERVICES = (
+    *("lambda", "secretsmanager", "sesv2", "sns", "sqs", "codedeploy"),
+    *("kms", "s3", "sts", "dynamodb"),
+)
 _PREFIX = {"sesv2": "ses"}
 _ACTIONS = {
     ("sqs", "SendMessageBatch"): "sqs:SendMessage",
@@ -50,8 +53,13 @@ def calls_of(folder: str) -> set[Call]:
 
 def uses_stores(folder: str) -> bool:
     """Whether the function of that folder may come to ask where MongoDB and Redis are."""
+    return "_stores" in factories_of(folder)
+
+
+def factories_of(folder: str) -> set[str]:
+    """The factories of `bootstrap` that the function of that folder may come to use."""
     handler = ast.parse((ROOT / "functions" / folder / "app.py").read_text())
-    return "_stores" in _reached(_named_of_bootstrap(handler), _factories())
+    return _reached(_named_of_bootstrap(handler), _factories())
 
 
 def calls_in(tree: ast.AST, services: Iterable[str]) -> Iterator[Call]:

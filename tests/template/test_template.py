@@ -405,7 +405,10 @@ def variables() -> set[str]:
     }
 
 
-GIVEN_BY_AWS = {"AWS_SESSION_TOKEN", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"}
+GIVEN_BY_AWS = {
+    *("AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+}
 
 
 def test_every_variable_is_a_setting() -> None:

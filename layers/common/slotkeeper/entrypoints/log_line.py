@@ -27,6 +27,7 @@ FIELDS = frozenset(
         *("bookingId", "slotId", "causedBy"),
         *("fate", "refused", "sent", "recorded", "expired", "settled", "waiting", "keyId"),
         *("entries", "blocks", "head", "isOutrun", "step", "version", "changed"),
+        "unfit",
     }
 )
 IDS = frozenset(
