@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, roles, set_aside, unlock
+from ops import audit, dlq, erase, export, release, roles, set_aside, unlock
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "audit": (audit, "print the newest block of the audit log's chain, or seal what is left"),
     "roles": (roles, "create the database role of the functions' user"),
+    "release": (release, "show which versions serve, and go back to those before"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
