@@ -97,18 +97,19 @@ def functions_of(account: Account, client: Any) -> list[Function]:
 
 
 def moves_back(functions: Sequence[Function], *, to: str | None) -> list[Move]:
-    """What to move, in order. Raises OpsError: there is no such release, or it has not everything.
+    """What to move, in order. Raises OpsError: there is no such release, or none before.
 
     Without `to` it is the release before the newest that any of them serves, of those that were
-    not taken back themselves. Who serves it already stays.
+    not taken back themselves. Who serves it already stays, and who is newer than it: nothing of
+    that release calls it.
     """
     wanted = to or _before(functions)
+    if not any(wanted in one.releases.values() for one in functions):
+        raise OpsError(f"nothing has a version of release {wanted}")
     moves = []
     for one in functions:
         versions = [version for version, release in one.releases.items() if release == wanted]
-        if not versions:
-            raise OpsError(f"{one.name} has no version of release {wanted}")
-        if versions[0] != one.live:
+        if versions and versions[0] != one.live:
             moves.append(Move(one.name, one.live, versions[0], _taken_back(one)))
     return sorted(moves, key=lambda move: (_rank(move.function), move.function))
 
