@@ -160,9 +160,7 @@ def tables(told: dict[str, Any]) -> str:
     rows.append(["web ACL, requests, besides", *acl])
     parts.append(_table(["$ for a million bookings", *REGIONS], rows))
     months = [
-        cost_model.per_month(
-            measured, one, alarms=ALARMS, metrics=METRICS, dashboards=DASHBOARDS
-        )
+        cost_model.per_month(measured, one, alarms=ALARMS, metrics=METRICS, dashboards=DASHBOARDS)
         for one in price
     ]
     rows = [[name, *(f"{one[name]:.2f}" for one in months)] for name in months[0]]

@@ -102,7 +102,7 @@ def per_month(
         + _duration(measured.sweeps, price)
         + logged / _GB * (price["log_gb"] + price["log_gb_month"]),
         "Lambda asking an empty queue": _EMPTY_RECEIVES_A_MONTH * price["sqs_request"],
-        "keys (3) and secrets (3)": 3 * price["key_month"] + 3 * price["secret_month"],
+        "keys (3) and secrets (3)": 3 * price["key_month"] + 3 * price["vault_month"],
         "web ACL with 5 rules": price["waf_acl_month"] + 5 * price["waf_rule_month"],
         f"alarms ({alarms})": alarms * price["alarm_month"],
         f"metrics of our own ({metrics})": metrics * price["metric_month"],

@@ -60,7 +60,7 @@ class Move:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["show", "back"])
-    parser.add_argument("--to", metavar="RELEASE", help="back to this one; without it, the one before")
+    parser.add_argument("--to", metavar="RELEASE", help="to this one; without it, the one before")
     parser.add_argument("--function", metavar="NAME", help="this one alone, like hold-slot")
     parser.add_argument("--dry-run", action="store_true", help="say what would be moved")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

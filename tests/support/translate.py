@@ -1,4 +1,4 @@
-"""Print the template as CloudFormation gets it: `python translate.py TEMPLATE [PARAMETER=VALUE ...]`.
+"""Print the template as CloudFormation gets it: `python translate.py TEMPLATE [NAME=VALUE ...]`.
 
 Runs in SAM's own environment. Also what scanners are to look at beside the template itself.
 """

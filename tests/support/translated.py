@@ -18,7 +18,7 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 @cache
 def template(*given: str) -> Node:
-    """The template without SAM's own types; `given` are parameters that SAM looks at, NAME=value."""
+    """The template without SAM's own types; `given` are parameters, NAME=value."""
     done = subprocess.run(
         [
             str(TOOLS / "venvs" / "sam" / "bin" / "python"),

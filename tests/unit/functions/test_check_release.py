@@ -1,4 +1,4 @@
-"""The check of a release from CodeDeploy's event on, and the question that every function answers."""
+"""The check of a release from CodeDeploy's event on, and what every function answers to it."""
 
 from __future__ import annotations
 
