@@ -117,6 +117,12 @@ def moves_back(functions: Sequence[Function], *, to: str | None) -> list[Move]:
 def _before(functions: Sequence[Function]) -> str:
     """The release before the newest that any of them serves."""
     newest = max(functions, key=lambda one: int(one.live) if one.live.isdecimal() else 0)
+    if any(
+        int(version) > int(newest.live) and release in newest.taken_back
+        for version, release in newest.releases.items()
+    ):
+        # A second time by mistake must not go a release further.
+        raise OpsError(f"{newest.taken_back[-1]} is taken back already; --to goes further")
     older = [
         release
         for version, release in newest.releases.items()

@@ -57,6 +57,23 @@ def test_what_was_taken_back_once_is_not_gone_back_to() -> None:
     assert list(move.taken_back) == [SECOND, THIRD]
 
 
+def test_a_second_time_by_mistake_goes_no_further() -> None:
+    functions = [_function("cancel", "2", THIRD, v1=FIRST, v2=SECOND, v3=THIRD)]
+
+    with pytest.raises(OpsError, match="cccccccccc is taken back already"):
+        moves_back(functions, to=None)
+    assert _ends(moves_back(functions, to=FIRST)) == [("cancel", "1")]
+
+
+def test_one_that_was_cut_off_is_finished() -> None:
+    functions = [
+        _function("cancel", "2", THIRD, v1=FIRST, v2=SECOND, v3=THIRD),
+        _function("health", "3", v1=FIRST, v2=SECOND, v3=THIRD),
+    ]
+
+    assert _ends(moves_back(functions, to=None)) == [("health", "2")]
+
+
 def test_a_release_may_be_named() -> None:
     functions = [_function("cancel", "3", v1=FIRST, v2=SECOND, v3=THIRD)]
 
