@@ -22,7 +22,8 @@ help: ## this list
 
 ## ---- run it
 .PHONY: run down demo token tokens inbox logs clean
-.PHONY: dlq redrive set-aside export-person erase-person audit-head unlock
+.PHONY: backup drill
+.PHONY: outbox drain slow seed dlq redrive set-aside export-person erase-person audit-head unlock
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -48,10 +49,22 @@ export-person: ## ID=...: all that is held about a person of the running system,
 erase-person: ## ID=... DRY=1 CANCEL=1: forget them (docs/privacy.md); only say so; cancel what is to come
 	@$(PY) -m ops erase --user "$(ID)" $(if $(DRY),--dry-run) $(if $(CANCEL),--cancel) \
 	  --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+outbox: ## what waits in the outbox of the running system to be sent
+	@$(PY) -m ops outbox status --stack .local/stack.json
+drain: ## wait until everything that is to be told has been told
+	@$(PY) -m ops drain --stack .local/stack.json
+slow: ## ACTION=show|on|off MS=100: slow statements of the running system's MongoDB
+	@$(PY) -m ops slow $(or $(ACTION),show) --ms "$(or $(MS),100)" --stack .local/stack.json
+seed: ## DAYS=30: demo doctors and free slots for the running system
+	@$(PY) -m ops seed --days "$(or $(DAYS),30)" --stack .local/stack.json
 audit-head: ## the newest block of the audit log's chain, to be kept elsewhere; URI=mongodb://...: another system's
 	@$(PY) -m ops audit head $(if $(URI),--mongo-uri "$(URI)",--stack .local/stack.json)
 unlock: ## USER=alice: let a user be sent codes again, who sent too many wrong ones
 	@$(PY) -m ops unlock "$(USER)" --stack .local/stack.json
+backup: ## DIR=...: the running system's database, as of one instant, into a new directory
+	@$(PY) -m ops backup --to "$(DIR)" --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+drill: ## FROM=DIR: restore a backup (a new one of the running system) into a fresh database, check it: RPO, RTO
+	@$(PY) -m ops drill $(if $(FROM),--from "$(FROM)") --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
 clean: ## stop everything and remove .local with all its data
 	@$(PY) -m local clean
 

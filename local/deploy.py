@@ -43,6 +43,15 @@ _UNPROTECTED = {
     **{f"Throttle{kind}Burst": "500" for kind in ("Reads", "Writes", "Codes")},
 }
 """Template parameters: what protects a system on the internet and not one on this machine."""
+_ALARMS = {
+    # The emulator looks at the last period alone, and refuses alarms on several metrics.
+    "AlarmQueries": "false",
+    "AlarmPeriodSeconds": "10",
+    "AlarmSlowPeriodSeconds": "10",
+    "AlarmPeriods": "1",
+    "AlarmDatapoints": "1",
+}
+"""Template parameters: alarms that begin and end within seconds, for whoever tries a runbook."""
 RELEASE_LENGTH = 10
 """Of the digest that names a release: as much as SAM takes into a name."""
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
@@ -124,6 +133,7 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         "JwksUrl": identity.jwks_url,
         "EmailFrom": EMAIL_FROM,
         **_UNPROTECTED,
+        **_ALARMS,
         **config.payment_parameters,
         **config.rules,
     }

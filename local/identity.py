@@ -13,8 +13,8 @@ import jwt
 from pymongo import MongoClient, UpdateOne
 
 from local import aws
-from local.clinic import CLINIC
 from local.config import Config
+from ops.demo_clinic import CLINIC
 from slotkeeper.adapters.mongo.documents import USERS, user_document
 from slotkeeper.domain.user import Channel, User
 

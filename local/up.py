@@ -15,7 +15,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from local import clinic, deploy, emulator_process, identity, servers
+from local import deploy, emulator_process, identity, servers
 from local.config import (
     ENVIRONMENT,
     HOST,
@@ -29,6 +29,7 @@ from local.config import (
 from local.down import stop_stores
 from local.processes import Server, stop
 from local.progress import LocalError, say
+from ops import demo_clinic as clinic
 from slotkeeper.adapters.mongo.indexes import create_indexes
 
 HEALTH_SECONDS = 30

@@ -7,7 +7,25 @@ import sys
 from collections.abc import Mapping
 from typing import Protocol
 
-from ops import audit, dlq, erase, export, release, roles, set_aside, unlock
+from ops import (
+    audit,
+    backup,
+    demote,
+    dlq,
+    drain,
+    drill,
+    erase,
+    export,
+    outbox,
+    promote,
+    release,
+    restore,
+    roles,
+    seed,
+    set_aside,
+    slow,
+    unlock,
+)
 from ops.check import command as check
 from ops.stores import OpsError
 
@@ -27,12 +45,21 @@ class Command(Protocol):
 COMMANDS: Mapping[str, tuple[Command, str]] = {
     "check": (check, "read a database, and report each violated invariant"),
     "audit": (audit, "print the newest block of the audit log's chain, or seal what is left"),
+    "backup": (backup, "write the whole database as of one instant, and what changes after it"),
+    "restore": (restore, "bring a backup back into an empty database, and check it"),
+    "drill": (drill, "restore a backup into a fresh database, check it, and tell RPO and RTO"),
+    "promote": (promote, "make the region that stands by the active one"),
+    "demote": (demote, "let an active region stand by"),
     "roles": (roles, "create the database role of the functions' user"),
     "release": (release, "show which versions serve, and go back to those before"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
+    "outbox": (outbox, "tell what waits in the outbox to be sent"),
+    "drain": (drain, "wait until outbox and notification queue are empty"),
+    "slow": (slow, "tell slow statements, how they are carried out, and which lack an index"),
+    "seed": (seed, "add doctors and free slots to try a system out with"),
     "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 

@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument("--endpoint-url", metavar="URL", help="other than AWS's own")
 
 
+def add_stack_arguments(parser: argparse.ArgumentParser) -> None:
+    """For a command that names its stores too, whose --stack tells both."""
+    parser.add_argument("--stack-name", metavar="NAME", help="the deployed stack, like slotkeeper")
+    parser.add_argument("--endpoint-url", metavar="URL", help="other than AWS's own")
+
+
 def account(arguments: argparse.Namespace) -> Account:
     """Raises OpsError: no stack is named, or the file is none."""
     if arguments.stack_name:

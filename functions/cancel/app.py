@@ -18,7 +18,7 @@ from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.cancel_booking import cancel_booking
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 
 
 @app.operation(

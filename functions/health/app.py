@@ -29,7 +29,7 @@ def get_health(call: Call[Nothing, Nothing, Nothing]) -> Response[str]:
     """Whether the service can serve"""
     states = check_health(dependencies=bootstrap.dependencies(), together=bootstrap.together)
     status = HTTPStatus.OK if all(states.values()) else HTTPStatus.SERVICE_UNAVAILABLE
-    return answer(status, HealthResponse.text_of(states))
+    return answer(status, HealthResponse.text_of(states, is_standby=bootstrap.is_standby()))
 
 
 @instrumented

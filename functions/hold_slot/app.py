@@ -18,7 +18,7 @@ from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.hold_slot import hold_slot
 
-app = create_app()
+app = create_app(is_standby=bootstrap.is_standby)
 
 
 @app.operation(

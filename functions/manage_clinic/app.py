@@ -32,7 +32,7 @@ from slotkeeper.services.create_doctor import create_doctor
 from slotkeeper.services.create_schedule import create_schedule
 from slotkeeper.services.update_doctor import update_doctor
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 CLINIC = [Role.STAFF, Role.ADMIN]
 
 

@@ -24,7 +24,7 @@ from slotkeeper.services.erase_person import erase_person
 from slotkeeper.services.export_person import export_person
 from slotkeeper.services.not_too_often import ensure_not_too_often
 
-app = create_app()
+app = create_app(is_standby=bootstrap.is_standby)
 
 
 @app.operation("GET", "/me", roles=Role, answers={HTTPStatus.OK: ProfileResponse})
@@ -63,6 +63,7 @@ def put_me(call: Call[Nothing, Nothing, ProfileRequest]) -> Response[str]:
     roles=Role,
     query_model=ExportQuery,
     answers={HTTPStatus.OK: ExportResponse},
+    writes=True,  # the audit log notes that it was asked for
 )
 def get_export(call: Call[Nothing, ExportQuery, Nothing]) -> Response[str]:
     """All that is held about you, a page at a time"""

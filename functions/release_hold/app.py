@@ -18,7 +18,7 @@ from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.release_hold import release_hold
 
-app = create_app()
+app = create_app(is_standby=bootstrap.is_standby)
 
 
 @app.operation(

@@ -20,7 +20,7 @@ from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.free_page import free_page_if_any
 from slotkeeper.services.reschedule_booking import reschedule_booking
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 
 
 @app.operation(

@@ -19,7 +19,7 @@ from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.resend_otp import resend_otp
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 
 
 @app.operation(

@@ -19,7 +19,7 @@ from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
 from slotkeeper.services.verify_otp import verify_otp
 
-app = create_app(bootstrap.requests)
+app = create_app(bootstrap.requests, is_standby=bootstrap.is_standby)
 
 
 @app.operation(

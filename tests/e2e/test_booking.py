@@ -249,6 +249,7 @@ def test_health_tells_the_state_of_each_dependency(stack: dict[str, Any]) -> Non
     assert answer.status == 200
     assert answer.json == {
         "status": "ok",
+        "mode": "active",
         "dependencies": {"mongodb": "ok", "redis": "ok", "sqs": "ok"},
     }
 

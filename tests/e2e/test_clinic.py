@@ -11,8 +11,8 @@ import pytest
 
 from local import identity
 from local.api import Answer, Patient, call
-from local.clinic import CLINIC
 from local.config import Config
+from ops.demo_clinic import CLINIC
 
 Body = dict[str, Any]
 

@@ -28,6 +28,7 @@ from slotkeeper.adapters.oidc.keys import (
 from slotkeeper.adapters.oidc.provider import PLACE_KEPT_SECONDS, Provider
 from slotkeeper.adapters.tokens import TokenVerifier
 from slotkeeper.domain.errors import Unauthenticated, Unavailable
+from slotkeeper.readings import collected
 from tests.support.identity_provider import (
     AUDIENCE,
     DISCOVERY,
@@ -526,3 +527,13 @@ def test_key_set_without_a_key_revokes_all(container: Container) -> None:
     container.provider.answers[JWKS] = (200, {}, json.dumps({"keys": []}).encode())
 
     assert container.later(FIVE_MINUTES).outcome() == "unauthenticated"
+
+
+def test_a_refresh_that_fails_while_known_keys_serve_is_counted(container: Container) -> None:
+    assert container.outcome() == "alice"
+    container.provider.is_down = True
+
+    with collected() as taken:
+        assert container.later(KEPT_SECONDS + 1).outcome() == "alice"
+
+    assert taken == {("jwks_refresh_failed_total", None): [1]}

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from redis.exceptions import NoPermissionError
 
 from slotkeeper.adapters.loads import note_loads
 from slotkeeper.domain.errors import Unavailable
@@ -169,7 +170,7 @@ def test_commands_are_told_of_a_share_and_failures_always(
     taken["redis_errors_total", "eval"] = [1]
     capsys.readouterr()
 
-    metrics.tell(taken, share=0.0)
+    metrics.tell(taken, request_id="r", share=0.0)
     metrics.flush()
     seen = _values(capsys.readouterr().out)
 
@@ -189,3 +190,38 @@ def test_pages_tell_whether_they_were_found(house: House, run: Callable[..., See
 
     assert first["cache_misses_total", "slots"] == [1]
     assert second["cache_hits_total", "slots"] == [1]
+
+
+def test_a_server_that_may_not_be_asked_is_no_error(house: House) -> None:
+    """The functions' user may not ask `serverStatus`, nor need one of Redis that may not `INFO`."""
+
+    with collected() as taken:
+        note_loads(_Refusing(house.database), _Refusing(house.redis))  # type: ignore[arg-type]
+
+    assert not taken
+
+
+class _Refusing:
+    """A server that answers what this one may ask with something else."""
+
+    def __init__(self, inner: object):
+        self.inner = inner
+
+    def command(self, *_: object) -> dict[str, Any]:
+        return {"ok": 1}
+
+    def info(self, *_: object) -> dict[str, Any]:
+        raise NoPermissionError("this user has no permissions to run the 'info' command")
+
+
+def test_how_full_redis_is_where_it_has_a_limit(house: House) -> None:
+    limit: Any = house.redis.config_get("maxmemory")["maxmemory"]
+    house.redis.config_set("maxmemory", 1 << 30)
+    try:
+        with collected() as taken:
+            note_loads(house.database, house.redis)
+    finally:
+        house.redis.config_set("maxmemory", limit)
+
+    [ratio] = taken["redis_memory_ratio", None]
+    assert 0 < ratio < 1

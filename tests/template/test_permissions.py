@@ -286,7 +286,12 @@ def test_who_administers_a_key_may_not_use_it(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "services"),
-    [("QueueKey", {"sqs"}), ("LogKey", {"logs"}), ("SecretKey", {"secretsmanager", "lambda"})],
+    [
+        ("QueueKey", {"sqs"}),
+        ("LogKey", {"logs"}),
+        ("SecretKey", {"secretsmanager", "lambda"}),
+        ("AlarmKey", {"cloudwatch"}),
+    ],
 )
 def test_key_is_used_through_its_service_alone(name: str, services: set[str]) -> None:
     through = set()
@@ -296,6 +301,10 @@ def test_key_is_used_through_its_service_alone(name: str, services: set[str]) ->
                 assert more == {"kms:CallerAccount": {"Ref": "AWS::AccountId"}}
                 through.add(via.partition(".")[0])
             case {"Condition": _, "Principal": {"Service": {"Fn::Sub": service}}}:
+                through.add(service.partition(".")[0])
+            case {"Condition": more, "Principal": {"Service": str(service)}}:
+                # All regions' by one name: it may come from this account alone.
+                assert more["StringEquals"] == {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
                 through.add(service.partition(".")[0])
 
     assert through == services

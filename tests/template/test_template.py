@@ -416,7 +416,7 @@ def test_every_variable_is_a_setting() -> None:
     settings = {name.upper() for name in Settings.model_fields} - GIVEN_BY_AWS
 
     assert {
-        name for name in variables() if not name.startswith(("POWERTOOLS_", "AWS_", "METRICS_"))
+        name for name in variables() if not name.startswith(("POWERTOOLS_", "AWS_"))
     } == settings
 
 

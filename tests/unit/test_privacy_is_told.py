@@ -9,6 +9,7 @@ import pytest
 
 from local.config import ROOT
 from ops.check import shapes
+from ops.drills import DRILLS
 from slotkeeper.adapters.mongo import documents
 from slotkeeper.adapters.mongo.indexes import INDEXES
 from slotkeeper.adapters.redis.keys import Keys
@@ -60,7 +61,7 @@ def test_every_document_that_is_made_in_one_place_has_rows() -> None:
 
 
 def test_every_collection_has_rows() -> None:
-    assert {name.partition(".")[0] for name in rows_of("MongoDB")} == {*INDEXES, "users"}
+    assert {name.partition(".")[0] for name in rows_of("MongoDB")} == {*INDEXES, "users", DRILLS}
 
 
 def test_what_is_set_aside_is_told() -> None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slotkeeper import readiness, snapshots
+from slotkeeper import readiness, readings, snapshots
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
@@ -86,6 +86,11 @@ def policy() -> BookingPolicy:
     return settings().policy
 
 
+def is_standby() -> bool:
+    """Whether this region only reads."""
+    return settings().standby
+
+
 @cache
 def clock() -> SystemClock:
     return SystemClock()
@@ -99,6 +104,7 @@ def _stores() -> Settings:
         Unavailable: it could not be read.
     """
     known = settings()
+    readings.set_share(known.metrics_command_share)
     if not known.stores_secret_id:
         return known
     from slotkeeper.adapters.secrets_extension import read_secret

@@ -46,9 +46,13 @@ class Settings(BaseModel):
     """What there is instead where a function was started from a snapshot."""
     parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
     """Where that extension listens; AWS's own variable."""
+    metrics_command_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Of the invocations: those that tell how long each command to MongoDB and Redis took."""
     redis_mode: RedisMode = "single"
     redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
     require_tls: bool = True
+    standby: bool = False
+    """This region only reads: another one is where bookings are made."""
 
     hold_seconds: Annotated[Seconds, AtLeastOne] = 300
     otp_seconds: Annotated[int, Field(ge=1, le=600)] = 300

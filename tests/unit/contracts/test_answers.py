@@ -162,11 +162,15 @@ def test_listed_slot_with_a_hold_that_is_over_is_active_and_shows_nothing_of_it(
     ("states", "status"),
     [({"redis": True, "sqs": True}, "ok"), ({"redis": False, "sqs": True}, "unavailable")],
 )
-def test_health_names_each_dependency(states: dict[str, bool], status: str) -> None:
-    answer = json.loads(HealthResponse.text_of(states))
+@pytest.mark.parametrize("is_standby", [False, True])
+def test_health_names_each_dependency_and_the_mode(
+    states: dict[str, bool], status: str, is_standby: bool
+) -> None:
+    answer = json.loads(HealthResponse.text_of(states, is_standby=is_standby))
 
     assert answer == {
         "status": status,
+        "mode": "standby" if is_standby else "active",
         "dependencies": {name: "ok" if is_up else "unavailable" for name, is_up in states.items()},
     }
 

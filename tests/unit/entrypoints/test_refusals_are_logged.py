@@ -98,3 +98,23 @@ def test_token_that_is_refused_is_logged_by_the_kind_of_what_was_wrong(lines: io
     assert (line["code"], line["cause"]) == ("unauthenticated", "ValueError")
     assert "4711" not in lines.getvalue()
     assert "203.0.113.7" not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "metric"),
+    [
+        (errors.SlotHeld(retry_after_seconds=3), "booking_lock_conflicts_total"),
+        (errors.OtpInvalid(3), "otp_failed_total"),
+        (errors.OtpLocked(retry_after_seconds=9), "otp_locked_total"),
+    ],
+)
+def test_refusals_that_say_how_the_system_does_are_counted(
+    capsys: pytest.CaptureFixture[str], refusal: AppointmentError, metric: str
+) -> None:
+    capsys.readouterr()
+
+    instrumented(an_app(refusal).resolve)(http_event("GET", "/doctors"), Context())
+
+    counted = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    [line] = [one for one in counted if metric in one]
+    assert line[metric] == [1.0]

@@ -39,7 +39,7 @@ class House:
         self.memory = memory or FakeRequests()
         self.runs: list[str] = []
         self.failure: Callable[[], Response[str]] | None = None
-        self.app = create_app(lambda: self.memory)
+        self.app = create_app(lambda: self.memory, is_standby=lambda: False)
         self._declare(self.app, "/notes/{id}")
         self._declare(self.app, "/letters/{id}")
         self._requests = 0

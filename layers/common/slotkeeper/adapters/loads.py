@@ -7,13 +7,15 @@ from typing import Any
 
 from pymongo.database import Database
 from redis import Redis
+from redis.exceptions import RedisError
 
 from slotkeeper.adapters.mongo import client as mongo
-from slotkeeper.adapters.redis import client as redis_client
 from slotkeeper.adapters.redis.cluster import Cluster
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.readings import note
 
+_TOLD_OTHERWISE = (KeyError, TypeError, ValueError, ZeroDivisionError)
+"""Of a server that is not quite one of those we know."""
 _LEFT_OUT = dict.fromkeys(
     ("metrics", "wiredTiger", "locks", "repl", "tcmalloc", "transactions", "opLatencies"), 0
 )
@@ -26,9 +28,9 @@ def note_loads(database: Database[dict[str, Any]], redis: Redis) -> None:
     `mongodb_connections_ratio` is the primary's, `redis_memory_ratio` that of the fullest master
     (none where Redis has no limit), `redis_evicted_total` of all since they were started.
     """
-    with suppress(Unavailable):
+    with suppress(Unavailable, *_TOLD_OTHERWISE):
         _note_connections(database)
-    with suppress(Unavailable):
+    with suppress(RedisError, OSError, *_TOLD_OTHERWISE):
         _note_memory(redis)
 
 
@@ -39,9 +41,9 @@ def _note_connections(database: Database[dict[str, Any]]) -> None:
 
 
 def _note_memory(redis: Redis) -> None:
-    with redis_client.call("info"):
-        nodes = redis.masters() if isinstance(redis, Cluster) else [redis]
-        told: list[Any] = [node.info("everything") for node in nodes]  # Any: redis-py's
+    # Not as every call is made: a user who may not ask this is no error of Redis'.
+    nodes = redis.masters() if isinstance(redis, Cluster) else [redis]
+    told: list[Any] = [node.info("everything") for node in nodes]  # Any: redis-py's
     limited = [one["used_memory"] / one["maxmemory"] for one in told if one["maxmemory"]]
     if limited:
         note("redis_memory_ratio", max(limited))

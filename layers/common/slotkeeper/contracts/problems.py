@@ -50,11 +50,13 @@ def problem(
 
 class HealthResponse(Shape):
     status: Literal["ok", "unavailable"]
+    mode: Literal["active", "standby"]
     dependencies: dict[str, Literal["ok", "unavailable"]]
 
     @classmethod
-    def text_of(cls, states: Mapping[str, bool]) -> str:
+    def text_of(cls, states: Mapping[str, bool], *, is_standby: bool) -> str:
         return cls(
             status="ok" if all(states.values()) else "unavailable",
+            mode="standby" if is_standby else "active",
             dependencies={name: "ok" if up else "unavailable" for name, up in states.items()},
         ).to_text()

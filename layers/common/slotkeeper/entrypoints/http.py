@@ -24,6 +24,8 @@ from slotkeeper.entrypoints.operation import JSON, Body, Call, Operation, Path, 
 from slotkeeper.entrypoints.replay import once
 from slotkeeper.ports.requests import RequestMemory
 
+STANDBY_RETRY_SECONDS = 30
+"""Of who would write to a region that stands by: it takes a hand until it may."""
 _IS_OF_ATTEMPT = re.compile("/(hold|[a-z]+-otp)$")
 _COUNTED: Mapping[type[AppointmentError], str] = {
     errors.SlotHeld: "booking_lock_conflicts_total",
@@ -49,10 +51,13 @@ class App(APIGatewayRestResolver):
     that the OpenAPI document is made of.
     """
 
-    def __init__(self, requests: Callable[[], RequestMemory] | None = None) -> None:
+    def __init__(
+        self, requests: Callable[[], RequestMemory] | None, is_standby: Callable[[], bool] | None
+    ) -> None:
         super().__init__()
         self.operations: list[Operation] = []
         self._requests = requests
+        self._is_standby = is_standby
 
     def resolve(self, event: Any, context: Any) -> dict[str, Any]:
         answer = super().resolve(event, context)
@@ -77,13 +82,18 @@ class App(APIGatewayRestResolver):
         takes_if_match: bool = False,
         media_type: str = JSON,
         gives_etag: bool = False,
+        writes: bool | None = None,
     ) -> Callable[[Callable[[Call[Path, Query, Body]], Response[str]]], None]:
         """Declare what a route takes and answers; the handler gets the request read and checked.
 
         Where an idempotency key is `honoured`, a request repeated with its key is answered from
         memory (`entrypoints.replay`); where it is `required`, the handler sees to that itself.
+        What `writes` (by default all but GET) is refused while the system stands by.
         """
+        writes = method != "GET" if writes is None else writes
+        is_standby = self._is_standby if writes else _never
         assert self._requests or idempotency != "honoured", "create_app() was given no memory"
+        assert is_standby, "create_app() was not told how to know whether the system stands by"
 
         def declare(handler: Callable[[Call[Path, Query, Body]], Response[str]]) -> None:
             operation = Operation(
@@ -101,10 +111,13 @@ class App(APIGatewayRestResolver):
                 takes_if_match=takes_if_match,
                 media_type=media_type,
                 gives_etag=gives_etag,
+                writes=writes,
             )
             self.operations.append(operation)
 
             def serve(**_: str) -> Response[str]:
+                if is_standby():
+                    raise errors.Unavailable(retry_after_seconds=STANDBY_RETRY_SECONDS)
                 incoming = Incoming(self.current_event.raw_event)
                 # In this order: who may not call learns nothing of what is wrong.
                 caller = incoming.caller(operation.roles)
@@ -143,12 +156,17 @@ class App(APIGatewayRestResolver):
         return str(self.lambda_context.aws_request_id)
 
 
-def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
+def create_app(
+    requests: Callable[[], RequestMemory] | None = None,
+    *,
+    is_standby: Callable[[], bool] | None = None,
+) -> App:
     """A resolver that answers every refusal itself, as the contract says.
 
-    `requests` makes the memory of idempotency keys, for routes that honour them.
+    `requests` makes the memory of idempotency keys, for routes that honour them; `is_standby` tells
+    whether this region only reads, which routes that write have to know.
     """
-    app = App(requests)
+    app = App(requests, is_standby)
 
     @app.exception_handler(AppointmentError)  # type: ignore[untyped-decorator]  # Powertools' own
     def refuse(error: AppointmentError) -> Response[str]:
@@ -178,3 +196,7 @@ def create_app(requests: Callable[[], RequestMemory] | None = None) -> App:
         return refusal(errors.NotFound(), app.request_id)
 
     return app
+
+
+def _never() -> bool:
+    return False

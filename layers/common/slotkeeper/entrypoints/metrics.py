@@ -5,8 +5,7 @@ What each says, and who writes it: docs/metrics.md, which a test holds to this m
 
 from __future__ import annotations
 
-import os
-import random
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,12 +18,13 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
 from slotkeeper.readings import Readings
 
 SERVICE = "slotkeeper"
-_NAMESPACE = os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "Slotkeeper")
 _MOST_VALUES = 100
 """Of one metric in one line, as EMF takes them."""
 _OTHER = "other"
 
-metrics = Metrics(namespace=_NAMESPACE, service=SERVICE)
+# The namespace is POWERTOOLS_METRICS_NAMESPACE, which Powertools reads.
+metrics = Metrics(service=SERVICE)
+metrics.provider.namespace = metrics.provider.namespace or "Slotkeeper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Metric:
     unit: MetricUnit = MetricUnit.Count
     labels: tuple[str, ...] = ()
     is_sampled: bool = False
-    """Told of a share of the invocations only (`METRICS_COMMAND_SHARE`): there is much of it."""
+    """Told of a share of the invocations only (`Settings.metrics_command_share`)."""
 
 
 LABELS: Mapping[str, frozenset[str]] = {
@@ -45,7 +45,7 @@ LABELS: Mapping[str, frozenset[str]] = {
             *("find", "aggregate", "insert", "update", "delete", "getMore", "findAndModify"),
             *("commitTransaction", "abortTransaction", "connect", "ping", "serverStatus"),
             # Redis'
-            *("pipeline", "eval", "hmget", "hgetall", "info"),
+            *("pipeline", "eval", "hmget", "hgetall"),
         }
     ),
 }
@@ -93,13 +93,13 @@ def count_by(name: str, **labels: str) -> None:
     _write([(name, [1.0])], known)
 
 
-def tell(readings: Readings, *, share: float = 1.0) -> None:
+def tell(readings: Readings, *, request_id: str, share: float) -> None:
     """Write what was measured: what has no label with the counts, the rest by its label.
 
     `share` of the invocations tell how long commands took, evenly, so that what is said of all
     stays true; what failed is always told.
     """
-    is_told = share >= 1 or random.random() < share  # noqa: S311  # a sample, no secret
+    is_told = zlib.crc32(request_id.encode()) < share * (1 << 32)
     by_label: dict[tuple[str, str], list[tuple[str, Sequence[float]]]] = {}
     for (name, label), values in readings.items():
         metric = METRICS[name]
@@ -127,7 +127,7 @@ def _known(label: str, value: str) -> str:
 def _write(found: Sequence[tuple[str, Sequence[float]]], labels: Mapping[str, str]) -> None:
     """One line: the values under the service, and under the service and its labels."""
     line = AmazonCloudWatchEMFProvider(
-        namespace=_NAMESPACE, default_dimensions={"service": SERVICE}
+        namespace=metrics.provider.namespace, default_dimensions={"service": SERVICE}
     )
     if labels:
         line.add_dimensions(**labels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -19,9 +18,6 @@ from slotkeeper.entrypoints.metrics import count as count  # noqa: PLC0414  # re
 from slotkeeper.entrypoints.metrics import count_by as count_by  # noqa: PLC0414  # re-exported
 
 logger = Logger(service=SERVICE, logger_formatter=AllowedOnly())
-COMMAND_SHARE = float(os.environ.get("METRICS_COMMAND_SHARE", "1"))
-"""Of the invocations: those that tell how long each command to MongoDB and Redis took."""
-
 _MOST_LINES = 100
 """Documents told of one by one; more of them at once are a story of their own, and counted."""
 
@@ -57,7 +53,7 @@ def instrumented(handler: Handler) -> Handler:
                     raise InvocationFailed(name) from None
                 finally:
                     _tell(met)
-                    _tell_readings(taken)
+                    _tell_readings(taken, str(context.aws_request_id))
         finally:
             metrics.flush()
         logger.info(
@@ -85,8 +81,8 @@ def _tell(met: Iterable[asides.Aside]) -> None:
         count("documents_set_aside_total", len(told))
 
 
-def _tell_readings(taken: readings.Readings) -> None:
-    metrics.tell(taken, share=COMMAND_SHARE)
+def _tell_readings(taken: readings.Readings, request_id: str) -> None:
+    metrics.tell(taken, request_id=request_id, share=readings.share())
     if ("jwks_refresh_failed_total", None) in taken:
         logger.warning("keys.not_refreshed")
     if logger.log_level <= logging.DEBUG:

@@ -68,6 +68,8 @@ class Operation:
     media_type: str = JSON
     gives_etag: bool = False
     """Answers 304 where `If-None-Match` names the answer's entity tag."""
+    writes: bool = False
+    """Refused while the system stands by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

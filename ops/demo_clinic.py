@@ -50,17 +50,27 @@ def ensure(database: Database[dict[str, Any]], *, days: int = 30) -> int:
             for doctor in DOCTORS_OF_CLINIC
         ]
     )
-    slots = [
-        slot_document(slot)
-        for document in DOCTORS_OF_CLINIC
-        for slot in working_hours(doctor_of({**document, "clinicId": CLINIC, "version": 1}), days)
-    ]
+    slots = _slots(days)
     try:
         return len(database[SLOTS].insert_many(slots, ordered=False).inserted_ids)
     except BulkWriteError as error:
         if any(failure["code"] != 11000 for failure in error.details["writeErrors"]):
             raise
         return int(error.details["nInserted"])
+
+
+def missing(database: Database[dict[str, Any]], *, days: int = 30) -> int:
+    """How many slots `ensure` would add."""
+    ids = [slot["_id"] for slot in _slots(days)]
+    return len(ids) - database[SLOTS].count_documents({"_id": {"$in": ids}})
+
+
+def _slots(days: int) -> list[dict[str, Any]]:
+    return [
+        slot_document(slot)
+        for document in DOCTORS_OF_CLINIC
+        for slot in working_hours(doctor_of({**document, "clinicId": CLINIC, "version": 1}), days)
+    ]
 
 
 def working_hours(doctor: Doctor, days: int) -> list[Slot]:
