@@ -135,7 +135,18 @@ chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load
 	  $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(JSON),--json $(JSON))
 
 ## ---- ship it
-.PHONY: build indexes roles lock openapi
+.PHONY: deploy release rollback rollback-drill cost build indexes roles lock openapi
+deploy: ## ENV=dev|staging|prod: build, and deploy to the AWS account you are signed in to (docs/release.md); PARAMETERS='A=b'; DRY=1
+	@$(PY) -m local deploy --environment "$(ENV)" --parameters "$(PARAMETERS)" $(if $(DRY),--dry-run)
+release: ## ENV=prod: which versions serve; without ENV, those of the running local system
+	@$(PY) -m ops release show $(if $(ENV),--stack-name "slotkeeper-$(ENV)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json")
+rollback: ## ENV=prod TO=RELEASE DRY=1: at once back to the release before, or to that one
+	@$(PY) -m ops release back $(if $(TO),--to "$(TO)") $(if $(DRY),--dry-run) \
+	  $(if $(ENV),--stack-name "slotkeeper-$(ENV)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json")
+rollback-drill: ## release something broken on the running local system, and take it back while others book
+	@$(PY) -m local rollback-drill
+cost: ## BOOKINGS=20 WRITE=1: what a million bookings cost, measured on the running local system (docs/cost.md)
+	@$(PY) -m local cost --bookings "$(or $(BOOKINGS),20)" $(if $(WRITE),--write)
 build: ## sam build for a deployment, into .aws-sam/build
 	@$(PY) -m local build
 indexes: ## URI=mongodb://...: create the indexes of a deployed system

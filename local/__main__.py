@@ -20,6 +20,14 @@ def main() -> int:
     commands.add_parser("clean")
     commands.add_parser("demo")
     commands.add_parser("build")
+    commands.add_parser("rollback-drill")
+    deploy = commands.add_parser("deploy")
+    deploy.add_argument("--environment", required=True)
+    deploy.add_argument("--parameters", default="", help="NAME=value ..., before all others")
+    deploy.add_argument("--dry-run", action="store_true", help="print what SAM would be told")
+    cost = commands.add_parser("cost")
+    cost.add_argument("--bookings", type=int, default=20)
+    cost.add_argument("--write", action="store_true", help="into docs/cost.md")
     commands.add_parser("indexes").add_argument("--uri", required=True)
     token = commands.add_parser("token")
     token.add_argument("--user", required=True)
@@ -43,7 +51,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, config: Config) -> int:
-    if arguments.command in {"token", "tokens", "inbox", "logs", "demo"}:
+    if arguments.command in {"token", "tokens", "inbox", "logs", "demo", "rollback-drill", "cost"}:
         _require_running(config)
         return _use(arguments, as_running(config))
     return _manage(arguments, config)
@@ -69,6 +77,15 @@ def _manage(arguments: argparse.Namespace, config: Config) -> int:
             from local.deploy import build_for_deployment
 
             print(f"built: deploy with PyRuntime={build_for_deployment(config)}")
+        case "deploy":
+            from local.ship import ship
+
+            return ship(
+                config,
+                arguments.environment,
+                given=arguments.parameters.split(),
+                is_dry=arguments.dry_run,
+            )
         case "indexes":
             from pymongo import MongoClient
 
@@ -85,6 +102,14 @@ def _use(arguments: argparse.Namespace, config: Config) -> int:
             from local.demo import demo
 
             return demo(config)
+        case "rollback-drill":
+            from local.rollback_drill import drill
+
+            return 0 if drill(config).passed else 1
+        case "cost":
+            from local.cost import report
+
+            report(config, bookings=arguments.bookings, is_written=arguments.write)
         case "token" | "tokens":
             _print_tokens(arguments, config)
         case "inbox":

@@ -52,6 +52,8 @@ _ALARMS = {
     "AlarmDatapoints": "1",
 }
 """Template parameters: alarms that begin and end within seconds, for whoever tries a runbook."""
+RELEASE_LENGTH = 10
+"""Of the digest that names a release: as much as SAM takes into a name."""
 _SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers")
 
 
@@ -59,7 +61,7 @@ def build(config: Config) -> str:
     """Build if the sources changed since the last build; their fingerprint."""
     out = config.state / "build"
     stamp = config.state / "build.stamp"
-    fingerprint = _fingerprint(config.runtime)
+    fingerprint = fingerprint_of(config.runtime)
     if not (stamp.exists() and stamp.read_text() == fingerprint and out.exists()):
         stamp.unlink(missing_ok=True)
         _sam_build(config, out)
@@ -94,7 +96,7 @@ def deploy(config: Config, identity: Identity, fingerprint: str) -> tuple[dict[s
         if outputs is None:
             # What a start or a save that was cut off left of it cannot be deployed to.
             aws.client(config, "cloudformation").delete_stack(StackName=STACK)
-        _sam_deploy(config, parameters)
+        _sam_deploy(config, {**parameters, "Release": wanted[:RELEASE_LENGTH]})
         outputs = _outputs(config)
         if outputs is None:
             raise LocalError("the stack was deployed but the emulator does not have it")
@@ -215,7 +217,8 @@ def _sam(config: Config, *arguments: str) -> None:
         raise LocalError(f"sam {arguments[0]} failed:\n{tail}")
 
 
-def _fingerprint(runtime: str) -> str:
+def fingerprint_of(runtime: str) -> str:
+    """A digest of all that is deployed."""
     digest = hashlib.sha256(runtime.encode())
     for source in _SOURCES:
         for path in _files(ROOT / source):

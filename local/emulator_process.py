@@ -33,6 +33,7 @@ def main() -> None:
     _ask_for_batches_as_aws_does()
     _ask_for_senders_as_aws_does()
     _share_layers()
+    _transform_with_parameters()
     app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
@@ -100,6 +101,29 @@ def _ask_for_senders_as_aws_does() -> None:
         return named(method, path, body, region, account_id)
 
     iam_actions._ses_v2_resource_arn = by_sender  # noqa: SLF001
+
+
+def _transform_with_parameters() -> None:
+    """CloudFormation tells SAM's transform the parameters' values; the emulator only the defaults.
+
+    By them SAM finds that a version is to be published (`Release`), and what is to be shifted.
+    """
+    from ministack.services.cloudformation import changesets, engine, handlers
+    from samtranslator.translator import transform as sam
+
+    apply, translate = engine._apply_transforms, sam.transform  # noqa: SLF001  # as above
+    given = threading.local()
+
+    def apply_with(template: Any, provided: Any = None, previous: Any = None) -> Any:  # as its
+        given.values = engine._transform_parameters(template, provided, previous)  # noqa: SLF001
+        return apply(template, provided, previous)
+
+    def translate_with(template: Any, _: Any, loader: Any, *more: Any) -> Any:
+        return translate(template, given.values, loader, *more)
+
+    sam.transform = translate_with
+    for module in (changesets, engine, handlers):
+        module._apply_transforms = apply_with  # noqa: SLF001
 
 
 def _share_layers() -> None:

@@ -21,8 +21,8 @@ BOOTSTRAP = LAYER / "slotkeeper" / "bootstrap.py"
 Call = tuple[str, str]
 """Service and operation, as AWS names them: ("sqs", "SendMessage")."""
 _SERVICES = (
-    *("lambda", "secretsmanager", "sesv2", "sns", "sqs", "kms", "s3", "sts", "dynamodb"),
-    "pinpoint-sms-voice-v2",
+    *("lambda", "secretsmanager", "sesv2", "sns", "sqs", "codedeploy"),
+    *("kms", "s3", "sts", "dynamodb", "pinpoint-sms-voice-v2"),
 )
 _PREFIX = {"sesv2": "ses", "pinpoint-sms-voice-v2": "sms-voice"}
 _ACTIONS = {
@@ -53,8 +53,13 @@ def calls_of(folder: str) -> set[Call]:
 
 def uses_stores(folder: str) -> bool:
     """Whether the function of that folder may come to ask where MongoDB and Redis are."""
+    return "_stores" in factories_of(folder)
+
+
+def factories_of(folder: str) -> set[str]:
+    """The factories of `bootstrap` that the function of that folder may come to use."""
     handler = ast.parse((ROOT / "functions" / folder / "app.py").read_text())
-    return "_stores" in _reached(_named_of_bootstrap(handler), _factories())
+    return _reached(_named_of_bootstrap(handler), _factories())
 
 
 def calls_in(tree: ast.AST, services: Iterable[str]) -> Iterator[Call]:

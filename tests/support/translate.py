@@ -1,4 +1,4 @@
-"""Print the template as CloudFormation gets it: `python translate.py TEMPLATE`.
+"""Print the template as CloudFormation gets it: `python translate.py TEMPLATE [NAME=VALUE ...]`.
 
 Runs in SAM's own environment. Also what scanners are to look at beside the template itself.
 """
@@ -21,7 +21,7 @@ WHERE_CODE_IS = {
 }
 
 
-def main(path: str) -> None:
+def main(path: str, *given: str) -> None:
     template = yaml_parse(Path(path).read_text())
     for resource in template["Resources"].values():
         if resource["Type"] in WHERE_CODE_IS:
@@ -30,11 +30,12 @@ def main(path: str) -> None:
     session = boto3.Session(
         region_name="eu-central-1", aws_access_key_id="none", aws_secret_access_key="none"
     )
-    made = Translator({}, Parser(), boto_session=session).translate(template, {})
+    parameters = dict(pair.split("=", 1) for pair in given)
+    made = Translator({}, Parser(), boto_session=session).translate(template, parameters)
     # What an API's metadata says of findings is for its stage, where they are found; SAM drops it.
     made["Resources"]["ApiStage"]["Metadata"] = template["Resources"]["Api"]["Metadata"]
     json.dump(made, sys.stdout, default=str)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -17,13 +17,14 @@ NO_VALUE = {"Ref": "AWS::NoValue"}
 
 
 @cache
-def template() -> Node:
-    """The template without SAM's own types."""
+def template(*given: str) -> Node:
+    """The template without SAM's own types; `given` are parameters, NAME=value."""
     done = subprocess.run(
         [
             str(TOOLS / "venvs" / "sam" / "bin" / "python"),
             str(Path(__file__).with_name("translate.py")),
             str(ROOT / "template.yaml"),
+            *given,
         ],
         env={**os.environ, "PYTHONPATH": ""},
         capture_output=True,

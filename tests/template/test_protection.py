@@ -327,7 +327,10 @@ def test_web_acl_keeps_no_samples_of_requests() -> None:
 
 
 def test_functions_are_in_a_vpc_where_subnets_are_given() -> None:
-    for function in translated.of_type("AWS::Lambda::Function").values():
+    for name, function in translated.of_type("AWS::Lambda::Function").items():
+        if name == "CheckReleaseFunction":  # it asks AWS alone
+            assert function["VpcConfig"] == translated.NO_VALUE
+            continue
         [vpc] = whatever_the_condition(function["VpcConfig"])
         assert vpc == {
             "SubnetIds": {"Ref": "SubnetIds"},

@@ -51,9 +51,10 @@ def texts(node: Any) -> Iterator[str]:  # Any: a template is free JSON
 
 
 def told_secrets(node: Any) -> list[str]:
-    # SAM names deployments by a digest of what they deploy.
+    # SAM names deployments and versions by a digest of what they are of.
     found = [text for text in texts(node) if SECRET.search(text) or RANDOM.search(text)]
-    return [text for text in found if not re.fullmatch(r".* id: [0-9a-f]{40}|.*SHA: \w+", text)]
+    digest = re.compile(r".* id: [0-9a-f]{40}|.*SHA: \w+|\w+FunctionVersion[0-9a-f]{10}")
+    return [text for text in found if not digest.fullmatch(text)]
 
 
 def of_type(filled: Filled, type_: str) -> dict[str, Node]:
@@ -163,7 +164,7 @@ def test_keys_of_codes_are_rotated_by_the_function_for_it() -> None:
     [schedule] = of_type(PROD, "AWS::SecretsManager::RotationSchedule").values()
 
     assert schedule["SecretId"] == {"Ref": "OtpKeys"}
-    assert schedule["RotationLambdaARN"] == {"Fn::GetAtt": ["RotateOtpKeysFunction", "Arn"]}
+    assert schedule["RotationLambdaARN"] == {"Ref": "RotateOtpKeysFunctionAliaslive"}
     assert schedule["RotationRules"] == {"AutomaticallyAfterDays": "30"}
 
 
@@ -185,15 +186,16 @@ def test_nobody_but_this_accounts_secrets_manager_may_rotate() -> None:
     assert permissions == [
         {
             "Action": "lambda:InvokeFunction",
-            "FunctionName": {"Fn::GetAtt": ["RotateOtpKeysFunction", "Arn"]},
+            "FunctionName": {"Ref": "RotateOtpKeysFunctionAliaslive"},
             "Principal": "secretsmanager.amazonaws.com",
             "SourceAccount": {"Ref": "AWS::AccountId"},
         }
     ]
 
 
-def test_who_asks_for_codes_is_updated_after_who_sends_and_checks_them() -> None:
+def test_who_asks_for_codes_is_updated_after_who_sends_and_checks_them_serves() -> None:
     for name in ("HoldSlotFunction", "ResendOtpFunction"):
         after = PROD.resources[name]["DependsOn"]
 
-        assert {"SendNotificationFunction", "VerifyOtpFunction"} <= set(after)
+        # When the alias is another version, that version serves.
+        assert {"SendNotificationFunctionAliaslive", "VerifyOtpFunctionAliaslive"} <= set(after)

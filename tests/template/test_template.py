@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from slotkeeper.adapters.mongo.sagas import SAGA_LEASE
+from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.contracts.problems import problem
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
@@ -405,7 +406,10 @@ def variables() -> set[str]:
     }
 
 
-GIVEN_BY_AWS = {"AWS_SESSION_TOKEN", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"}
+GIVEN_BY_AWS = {
+    *("AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+}
 
 
 def test_every_variable_is_a_setting() -> None:
@@ -490,6 +494,34 @@ def test_times_are_the_contracts_in_production_and_shorter_in_staging() -> None:
     assert not [name for name in overrides("prod") if name.endswith("Seconds")]
     assert int(overrides("staging")["HoldSeconds"]) < 300
     assert int(overrides("staging")["OtpSeconds"]) < 300
+
+
+def test_production_is_released_step_by_step_and_staging_with_the_same_check() -> None:
+    assert overrides("prod")["CanaryEnabled"] == "true"
+    assert overrides("prod")["CanaryType"].startswith(("Canary", "Linear"))
+    assert overrides("staging")["CanaryEnabled"] == "true"
+    assert TEMPLATE["Parameters"]["CanaryEnabled"]["Default"] == "false"
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_environment_gives_what_the_template_lets_it(environment: str) -> None:
+    for name, value in overrides(environment).items():
+        parameter = TEMPLATE["Parameters"][name]
+        assert value in map(str, parameter.get("AllowedValues", [value])), name
+        assert re.fullmatch(parameter.get("AllowedPattern", ".*"), value), name
+        if parameter["Type"] == "Number":
+            assert int(value) >= parameter.get("MinValue", 0), name
+            assert int(value) <= parameter.get("MaxValue", int(value)), name
+
+
+def test_environments_have_queues_secrets_and_keys_in_redis_of_their_own() -> None:
+    for queue in QUEUES.values():
+        assert "${AWS::StackName}" in queue["QueueName"]["Fn::Sub"]
+    for secret in of_type("AWS::SecretsManager::Secret").values():
+        assert "${AWS::StackName}" in secret["Name"]["Fn::Sub"]
+    assert GLOBALS["Environment"]["Variables"]["ENVIRONMENT"] == {"Ref": "Environment"}
+    keys = {Keys(overrides(name)["Environment"]).lock("s1") for name in ("dev", "staging", "prod")}
+    assert len(keys) == 3
 
 
 def test_a_person_confirms_what_goes_to_production() -> None:

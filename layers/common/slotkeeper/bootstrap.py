@@ -7,6 +7,7 @@ only for what it uses, and its container reuses its connections.
 from __future__ import annotations
 
 import base64
+import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slotkeeper import readings
+from slotkeeper import readiness, readings, snapshots
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pymongo.database import Database
     from redis import Redis
 
+    from slotkeeper.adapters.aws.deployments import CodeDeployments
     from slotkeeper.adapters.aws.jobs import SqsJobs
     from slotkeeper.adapters.aws.providers import SesEmail
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
@@ -115,7 +117,7 @@ def _stores() -> Settings:
 
     text = read_secret(
         known.stores_secret_id,
-        session_token=known.aws_session_token,
+        session_token=known.aws_session_token or known.aws_container_authorization_token,
         port=known.parameters_secrets_extension_http_port,
     )
     try:
@@ -548,6 +550,14 @@ def note_loads() -> None:
     note(database(), redis())
 
 
+@cache
+def deployments() -> CodeDeployments:
+    from slotkeeper.adapters.aws.client import connect
+    from slotkeeper.adapters.aws.deployments import COLD_START_SECONDS, CodeDeployments
+
+    return CodeDeployments(aws("codedeploy"), connect("lambda", answers_within=COLD_START_SECONDS))
+
+
 # --- values only the edge may make ----------------------------------------------------------------
 
 
@@ -578,3 +588,55 @@ def new_otp_key() -> str:
 
 def _seed() -> str:
     return base64.b32encode(secrets.token_bytes(20)).decode()
+
+
+# --- what is asked of a version, and done to a snapshot of one ------------------------------------
+
+
+def _reached(names: Sequence[str]) -> dict[str, bool]:
+    """Of each store, whether it answers."""
+    from slotkeeper.adapters.dependencies import MongoPrimary, RedisServer
+
+    def answers(name: str) -> bool:
+        try:
+            store = MongoPrimary(database()) if name == MongoPrimary.name else RedisServer(redis())
+            store.check()
+        except Unavailable:
+            return False
+        return True
+
+    settings()
+    return {name: answers(name) for name in names}
+
+
+def warm_up() -> None:
+    """Import what the first invocation would, and look at the settings, but open nothing."""
+    from slotkeeper.adapters.mongo import client as _mongo
+    from slotkeeper.adapters.redis import client as _redis
+
+    known = settings()
+    if known.notification_queue_url or known.relay_function_name or known.otp_secret_id:
+        import boto3 as _boto3  # noqa: F401  # to have it
+    del _mongo, _redis
+    forget()
+
+
+def forget() -> None:
+    """Close every connection, and make everything anew at its next use.
+
+    So that what a snapshot was made of is nobody's twice: sockets, keys and secrets that were read,
+    credentials, an order that was drawn. What is secret is drawn from the system's own randomness,
+    which every start of a snapshot has its own of.
+    """
+    if database.cache_info().currsize:
+        database().client.close()
+    if redis.cache_info().currsize:
+        redis().close()
+    for made in list(globals().values()):
+        if hasattr(made, "cache_clear"):
+            made.cache_clear()
+    random.seed()  # nosemgrep: predictable-random  # an order, no secret
+
+
+readiness.answer_by(_reached)
+snapshots.hooks(before=warm_up, after=forget)

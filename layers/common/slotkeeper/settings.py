@@ -45,6 +45,8 @@ class Settings(BaseModel):
     """Of the secret with both, outside local: no password is in a function's environment."""
     aws_session_token: str = Field(default="", repr=False)
     """The function's own, as AWS gives it; the secrets extension asks for it."""
+    aws_container_authorization_token: str = Field(default="", repr=False)
+    """What there is instead where a function was started from a snapshot."""
     parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
     """Where that extension listens; AWS's own variable."""
     metrics_command_share: Annotated[float, Field(ge=0, le=1)] = 1.0

@@ -26,7 +26,7 @@ FIELDS = frozenset(
         *("collection", "documentId", "why", "attemptId", "messageId", "kind", "receives"),
         *("bookingId", "slotId", "causedBy"),
         *("fate", "refused", "sent", "recorded", "expired", "settled", "waiting", "keyId"),
-        *("entries", "blocks", "head", "isOutrun", "step", "version", "changed"),
+        *("entries", "blocks", "head", "isOutrun", "step", "version", "changed", "unfit"),
         *("provider", "state"),
     }
 )

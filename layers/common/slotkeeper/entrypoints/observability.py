@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from slotkeeper import asides, deadline, readings
+from slotkeeper import asides, deadline, readiness, readings
 from slotkeeper.entrypoints import metrics
 from slotkeeper.entrypoints.log_line import AllowedOnly
 from slotkeeper.entrypoints.metrics import SERVICE
@@ -46,7 +46,7 @@ def instrumented(handler: Handler) -> Handler:
         try:
             with asides.collected() as met, readings.collected() as taken:
                 try:
-                    answer = handler(event, context)
+                    answer = readiness.answer_to(event) or handler(event, context)
                 except Exception as error:
                     name = type(error).__name__
                     logger.exception("invocation.failed", errorType=name)

@@ -11,8 +11,10 @@ from slotkeeper.domain.errors import Unavailable
 _PEOPLE = {"sns", "sesv2", "pinpoint-sms-voice-v2"}
 
 
-def connect(service: Any) -> Any:  # Any: a name known at run time, a client type of its own each
+def connect(service: Any, *, answers_within: int = 0) -> Any:  # Any: a name known at run time
     """A client for `service`; endpoint, region and credentials come from the environment as usual.
+
+    `answers_within` are the seconds of a service that is waited for longer than others.
 
     boto3 is imported here because it makes a cold start a third longer (ADR 0008), and about half
     of the functions call nothing of AWS.
@@ -27,7 +29,7 @@ def connect(service: Any) -> Any:  # Any: a name known at run time, a client typ
         service,
         config=Config(
             connect_timeout=1,
-            read_timeout=seconds,
+            read_timeout=answers_within or seconds,
             retries={"mode": "standard", "total_max_attempts": attempts},
         ),
     )

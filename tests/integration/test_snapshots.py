@@ -1,0 +1,163 @@
+"""A start from a snapshot shares nothing with the others: what the hooks do when called."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from pymongo.errors import InvalidOperation
+
+from slotkeeper import bootstrap, readiness, snapshots
+from tests.support.house import House
+from tests.support.servers import Stores
+
+
+class Runtime(ModuleType):
+    """Stands for `snapshot_restore_py`, which is in Lambda alone."""
+
+    def __init__(self) -> None:
+        super().__init__("snapshot_restore_py")
+        self.before: list[Callable[[], None]] = []
+        self.after: list[Callable[[], None]] = []
+
+    def register_before_snapshot(self, hook: Callable[[], None]) -> None:
+        self.before.append(hook)
+
+    def register_after_restore(self, hook: Callable[[], None]) -> None:
+        self.after.append(hook)
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch, stores: Stores, house: House
+) -> Iterator[pytest.MonkeyPatch]:
+    given = {
+        "ENVIRONMENT": "local",
+        "MONGO_URI": stores.database_uri(house.database.name),
+        "REDIS_URL": stores.redis_url,
+        "REDIS_MODE": stores.redis_mode,
+        "REQUIRE_TLS": "false",
+        "RELAY_FUNCTION_NAME": "relay",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    bootstrap.forget()
+    yield monkeypatch
+    bootstrap.forget()
+
+
+def test_hooks_are_registered_where_the_runtime_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = Runtime()
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", runtime)
+
+    assert snapshots.hooks(before=bootstrap.warm_up, after=bootstrap.forget)
+    assert (runtime.before, runtime.after) == ([bootstrap.warm_up], [bootstrap.forget])
+
+
+def test_where_there_are_no_snapshots_nothing_is_registered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "snapshot_restore_py", None)
+
+    assert not snapshots.hooks(before=bootstrap.warm_up, after=bootstrap.forget)
+
+
+def test_before_the_snapshot_nothing_is_opened_and_nothing_kept(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    bootstrap.warm_up()
+
+    kept = [
+        name
+        for name, made in vars(bootstrap).items()
+        if hasattr(made, "cache_info") and made.cache_info().currsize
+    ]
+    assert kept == []
+    assert {"pymongo", "redis", "boto3"} <= set(sys.modules)
+
+
+def test_settings_that_are_wrong_make_no_snapshot(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("HOLD_SECONDS", "soon")
+
+    with pytest.raises(ValueError, match="hold_seconds"):
+        bootstrap.warm_up()
+
+
+def test_after_the_start_connections_are_closed_and_made_anew(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    reached = readiness.answer_to(readiness.question(["mongodb", "redis"]))
+    assert reached == {"reached": {"mongodb": True, "redis": True}}
+    database, redis = bootstrap.database(), bootstrap.redis()
+    pool: Any = redis.connection_pool
+
+    bootstrap.forget()
+
+    with pytest.raises(InvalidOperation):
+        database.command("ping")
+    assert bootstrap.database().client is not database.client
+    assert bootstrap.redis() is not redis
+    assert bootstrap.redis().connection_pool is not pool
+    again = readiness.answer_to(readiness.question(["mongodb", "redis"]))
+    assert again == {"reached": {"mongodb": True, "redis": True}}
+
+
+@pytest.mark.parametrize("name", ["settings", "aws", "code_maker", "payment_provider", "breaker"])
+def test_after_the_start_nothing_read_before_is_still_known(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    factory = getattr(bootstrap, name)
+    made = factory("sqs") if name == "aws" else factory()
+
+    bootstrap.forget()
+
+    assert (factory("sqs") if name == "aws" else factory()) is not made
+
+
+def test_after_the_start_credentials_are_those_of_this_start(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.setenv("AWS_SESSION_TOKEN", "of the snapshot")
+    bootstrap.settings()
+    environment.delenv("AWS_SESSION_TOKEN")
+    environment.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "of this start")
+
+    bootstrap.forget()
+
+    known = bootstrap.settings()
+    assert (known.aws_session_token, known.aws_container_authorization_token) == (
+        "",
+        "of this start",
+    )
+
+
+def test_two_starts_of_one_snapshot_draw_different_orders(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    snapshot = random.getstate()
+    drawn = []
+    for _ in range(2):
+        random.setstate(snapshot)
+        bootstrap.forget()
+        drawn.append(random.getstate())
+
+    assert drawn[0] != drawn[1]
+
+
+def test_two_starts_of_one_snapshot_make_different_seeds_and_keys(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    snapshot = random.getstate()
+    made = []
+    for _ in range(2):
+        random.setstate(snapshot)
+        made.append((bootstrap.fresh_code().seed, bootstrap.new_otp_key()))
+
+    # By the system's randomness, not by what a snapshot holds.
+    assert made[0][0] != made[1][0]
+    assert made[0][1] != made[1][1]
