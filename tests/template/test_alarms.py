@@ -17,7 +17,12 @@ from tests.support import translated
 from tests.support.translated import Node, whatever_the_condition
 from tests.template.test_template import FUNCTIONS, RESOURCES, ROOT, TEMPLATE, folder_of, walk
 
-ALARMS = translated.of_type("AWS::CloudWatch::Alarm")
+ALARMS = {
+    name: alarm
+    for name, alarm in translated.of_type("AWS::CloudWatch::Alarm").items()
+    # Those that take a release back tell CodeDeploy, nobody else (test_release).
+    if translated.resources()[name]["Condition"] != "IsCanary"
+}
 [PAGE] = translated.of_type("AWS::CloudWatch::CompositeAlarm").values()
 [DASHBOARD] = translated.of_type("AWS::CloudWatch::Dashboard").values()
 PARAMETERS: Node = TEMPLATE["Parameters"]

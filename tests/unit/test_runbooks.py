@@ -29,11 +29,6 @@ TOLD = {
     "PARAMETERS": "slotkeeper",
 }
 STEPS = list(runbooks.steps({**NAMED, **TOLD}))
-TO_COME = {
-    # of docs, by the part that writes them
-    "docs/release.md",
-}
-"""Pages that others write at this time; to be emptied once they are there."""
 
 
 def of(program: str) -> list[Step]:
@@ -58,14 +53,9 @@ def test_page_says_what_one_sees_where_to_look_what_to_do_and_how_to_know(page: 
 def test_every_page_that_a_runbook_links_or_names_is_there(page: Path) -> None:
     text = page.read_text()
     linked = {page.parent / link for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)}
-    named = {ROOT / name for name in set(re.findall(r"docs/[\w-]+\.md", text)) - TO_COME}
+    named = {ROOT / name for name in re.findall(r"docs/[\w-]+\.md", text)}
 
     assert {path for path in linked | named if not path.exists()} == set()
-
-
-def test_what_is_to_come_is_not_there_yet() -> None:
-    """Else it is to be taken out of the list."""
-    assert {name for name in TO_COME if (ROOT / name).exists()} == set()
 
 
 def test_every_page_is_in_the_index() -> None:
