@@ -16,6 +16,7 @@ from slotkeeper.entrypoints.log_line import AllowedOnly
 from slotkeeper.entrypoints.metrics import SERVICE
 from slotkeeper.entrypoints.metrics import count as count  # noqa: PLC0414  # re-exported
 from slotkeeper.entrypoints.metrics import count_by as count_by  # noqa: PLC0414  # re-exported
+from slotkeeper.entrypoints.traced import traced
 
 logger = Logger(service=SERVICE, logger_formatter=AllowedOnly())
 _MOST_LINES = 100
@@ -63,7 +64,7 @@ def instrumented(handler: Handler) -> Handler:
         )
         return answer
 
-    injected: Handler = logger.inject_lambda_context(wrapper, clear_state=True)
+    injected: Handler = logger.inject_lambda_context(traced(wrapper, logger), clear_state=True)
     return injected
 
 
