@@ -48,7 +48,7 @@ def test_a_function_imports_on_its_layers_alone_and_loads_no_aws_client(
     # (Powertools imports the bare package `botocore`, which is nothing but a name.)
     assert "slotkeeper" in modules
     aws = {"boto3", "botocore.session", "botocore.client"}
-    assert not modules & (aws | {"cryptography", "jwt", "icalendar", "stripe"})
+    assert not modules & (aws | {"cryptography", "jwt", "icalendar", "stripe", "opentelemetry"})
 
 
 def test_the_shared_layer_has_no_cryptography(system: Config, stack: dict[str, Any]) -> None:
@@ -58,7 +58,7 @@ def test_the_shared_layer_has_no_cryptography(system: Config, stack: dict[str, A
     assert list((build / "AuthLayer" / "python").glob("cryptography*"))
 
 
-@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer"])
+@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer", "TracingLayer"])
 def test_every_module_of_a_layer_has_bytecode_that_is_not_checked_against_its_source(
     system: Config, stack: dict[str, Any], layer: str
 ) -> None:

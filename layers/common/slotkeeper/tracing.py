@@ -37,7 +37,6 @@ ATTRIBUTES: Mapping[str, str] = {
     "rpc.service": "the service of AWS",
     "rpc.method": "what it was asked to do",
     "error.type": "the kind of an error, or the status",
-    "slotkeeper.message.kind": "otp.send or event",
     "slotkeeper.request_id": "requestId",
     "slotkeeper.attempt_id": "attemptId",
     "slotkeeper.booking_id": "bookingId",
@@ -137,7 +136,7 @@ def begin() -> str | None:
 
     It is not tried again then: a function without what it traces with goes on untraced.
     """
-    global _tracer, _make
+    global _tracer, _make  # noqa: PLW0603  # one process, one tracer
     if _make is None:
         return None
     make, _make = _make, None

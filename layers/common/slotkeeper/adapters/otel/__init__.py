@@ -1,1 +1,1 @@
-"""Tracing by OpenTelemetry: imported only where it is on (its packages are in a layer of their own)."""
+"""Tracing by OpenTelemetry: imported only where it is on, from a layer of its own."""

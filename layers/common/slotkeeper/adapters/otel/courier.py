@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 FIRST_REST_SECONDS = 5.0
@@ -41,9 +42,13 @@ class Courier:
         if self.is_resting:
             return None
         took: list[bool] = []
-        self._under_way = threading.Thread(
-            target=lambda: took.append(self._export(spans)), name="spans", daemon=True
-        )
+
+        def hand_over() -> None:
+            # However it fails, it has not got them.
+            with suppress(Exception):
+                took.append(self._export(spans))
+
+        self._under_way = threading.Thread(target=hand_over, name="spans", daemon=True)
         self._under_way.start()
         self._under_way.join(seconds)
         if took == [True]:
@@ -52,3 +57,8 @@ class Courier:
         self._rest = min(self._rest * 2 or FIRST_REST_SECONDS, LONGEST_REST_SECONDS)
         self._rests_until = self._now() + self._rest
         return "late" if self._under_way.is_alive() else "refused"
+
+    def join(self, seconds: float) -> None:
+        """Wait for a delivery that is late."""
+        if self._under_way is not None:
+            self._under_way.join(seconds)

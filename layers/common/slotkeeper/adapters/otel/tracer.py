@@ -112,6 +112,7 @@ class OtelTracer:
         return self._courier.deliver(spans, seconds)
 
     def close(self) -> None:
+        self._courier.join(CALL_SECONDS)
         self._exporter.shutdown()
 
     def _took(self, spans: Sequence[Any]) -> bool:
