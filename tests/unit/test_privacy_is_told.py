@@ -111,7 +111,9 @@ def test_every_secret_has_a_row() -> None:
     assert set(found) == set(rows_of("Secrets"))
 
 
-@pytest.mark.parametrize("section", ["MongoDB", "Redis", "Messages", "Logs", "Metrics", "Traces", "Secrets"])
+@pytest.mark.parametrize(
+    "section", ["MongoDB", "Redis", "Messages", "Logs", "Metrics", "Traces", "Secrets"]
+)
 def test_rows_say_what_they_hold_in_the_pages_own_words(section: str) -> None:
     for name, holds in rows_of(section).items():
         assert holds <= WORDS, name

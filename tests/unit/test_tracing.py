@@ -103,7 +103,8 @@ def test_opentelemetry_is_imported_where_it_is_on_and_nowhere_else(endpoint: str
     done = subprocess.run(
         [sys.executable, "-c", program],
         env={
-            **{"ENVIRONMENT": "local", "TRACING_ENDPOINT": endpoint},
+            "ENVIRONMENT": "local",
+            "TRACING_ENDPOINT": endpoint,
             "PYTHONPATH": f"{ROOT}:{ROOT / 'layers' / 'common'}",
         },
         capture_output=True,
