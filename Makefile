@@ -24,7 +24,7 @@ help: ## this list
 .PHONY: run down demo token tokens inbox logs clean
 .PHONY: backup drill
 .PHONY: outbox drain slow seed dlq redrive set-aside export-person erase-person audit-head providers unlock
-run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
+run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator TRACING=http://127.0.0.1:4318: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
 	@$(PY) -m local down

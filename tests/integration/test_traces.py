@@ -35,7 +35,7 @@ from tests.support.house import House
 from tests.support.servers import Stores
 
 REGION = "eu-central-1"
-THEIRS = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+THEIRS = f"00-{'4b' * 16}-{'0f' * 8}-01"
 
 
 @dataclass
@@ -276,7 +276,7 @@ def test_a_callers_own_trace_is_gone_on_with_where_callers_are_trusted(world: Wo
     "headers",
     [
         [("traceparent", "00-not-a-context")],
-        [("traceparent", THEIRS), ("traceparent", THEIRS.replace("4bf9", "5bf9"))],
+        [("traceparent", THEIRS), ("traceparent", THEIRS.replace("4b", "5b"))],
     ],
 )
 def test_a_header_that_is_no_context_is_nothing(
@@ -345,9 +345,13 @@ def test_a_collector_that_hangs_keeps_nobody_for_longer_than_agreed(
     waited: list[float] = []
     told: list[str | None] = []
     flush = tracing.flush
-    monkeypatch.setattr(
-        tracing, "flush", lambda seconds: (waited.append(seconds), told.append(flush(seconds)))[1]
-    )
+
+    def watched(seconds: float) -> str | None:
+        waited.append(seconds)
+        told.append(flush(seconds))
+        return told[-1]
+
+    monkeypatch.setattr(tracing, "flush", watched)
     world.collector.answers.clear()
 
     for left in (15_000, 15_000, 300, 100):
@@ -371,27 +375,31 @@ def test_what_is_traced_is_answered_alike_and_what_it_costs_is_told(world: World
     endpoint = world.collector.endpoint
     took: dict[tuple[str, str], list[float]] = {}
     sampled: dict[str, int] = dict.fromkeys(MODES, 0)
-    for _ in range(2):
+    for _ in range(max(2, ROUNDS // 10)):
         for mode, settings_ in MODES.items():
             world.set(**{"TRACING_ENDPOINT": endpoint, **settings_})
             before, doctor = len(world.collector.spans), world.house.doctor()
             slots = [
                 world.house.slot(doctor, starts_in=timedelta(days=2, minutes=30 * number))
-                for number in range(ROUNDS + 1)
+                for number in range(min(ROUNDS, 10) + 1)
             ]
             for slot in slots:
-                for name, ask in {
-                    "GET /health": lambda: world.invoke("health", http_event("GET", "/health")),
-                    "POST /bookings": lambda: world.hold(slot, world.house.patient()),  # noqa: B023
-                }.items():
+                for name in ("GET /health", "POST /bookings"):
+                    patient = world.house.patient()
                     began = time.perf_counter()
-                    ask()
+                    if name == "GET /health":
+                        world.invoke("health", http_event("GET", "/health"))
+                    else:
+                        world.hold(slot, patient)
                     if slot != slots[0]:  # the container's first
                         took.setdefault((name, mode), []).append(time.perf_counter() - began)
             sampled[mode] += len(world.collector.spans) - before
 
     for (name, mode), times in took.items():
-        middle, without = median(times), median(took[name, "off"])
-        print(f"\n{name:16} {mode:16} {middle * 1000:7.2f} ms {middle / without:5.2f}x", end="")
+        told = [
+            f"{of(times) * 1000:7.2f} ms {of(times) / of(took[name, 'off']):5.2f}x"
+            for of in (min, median)
+        ]
+        print(f"\n{name:16} {mode:16} best {told[0]}  median {told[1]}", end="")
     assert sampled["off"] == sampled["on, not sampled"] == 0
-    assert sampled["on, sampled"] >= ROUNDS * 2 * len(MODES)
+    assert sampled["on, sampled"] >= ROUNDS * 6

@@ -14,7 +14,7 @@ from slotkeeper.adapters.mongo.documents import event_of, outbox_document
 from slotkeeper.contracts.messages import EventMessage
 from tests.support.fakes import an_event
 
-TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACE, SPAN = "4b" * 16, "0f" * 8
 CONTEXT = f"00-{TRACE}-{SPAN}-01"
 
 

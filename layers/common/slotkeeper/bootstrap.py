@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from slotkeeper import readings
@@ -539,7 +538,7 @@ if settings_module.is_traced():
     tracing.provide(tracer)
     with suppress(ImportError):  # told at the first invocation
         # Already here, as a container begins with more of a processor than it goes on with.
-        import_module("slotkeeper.adapters.otel.tracer")
+        from slotkeeper.adapters.otel.tracer import over_http as over_http  # noqa: PLC0414
 
 
 def rate_limits() -> RateLimits:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from slotkeeper import asides, deadline, readings
+from slotkeeper import asides, deadline, readings, tracing
 from slotkeeper.entrypoints import metrics
 from slotkeeper.entrypoints.log_line import AllowedOnly
 from slotkeeper.entrypoints.metrics import SERVICE
@@ -98,6 +98,7 @@ def _tell_readings(taken: readings.Readings, request_id: str) -> None:
 def identify(**ids: str | None) -> None:
     """Name what the invocation is about (bookingId, slotId, attemptId) on its further lines."""
     logger.append_keys(**{name: id_ for name, id_ in ids.items() if id_ is not None})
+    tracing.identify(ids)
 
 
 def _gateway_request_id(event: dict[str, Any]) -> str | None:

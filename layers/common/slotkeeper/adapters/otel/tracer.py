@@ -85,6 +85,8 @@ class OtelTracer:
         links: Sequence[str],
     ) -> OtelSpan:
         above = trace.NonRecordingSpan(_context_of(parent)) if parent else _current.get()
+        if above is not None and not above.get_span_context().trace_flags.sampled:
+            return OtelSpan(above)  # of a trace that is not kept nothing is begun
         # Never the process's ambient context: nobody else opens spans here.
         within = trace.set_span_in_context(above, Context()) if above else Context()
         begun = self._tracer.start_span(
