@@ -14,9 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slotkeeper import readings
+from slotkeeper import readings, tracing
 from slotkeeper import settings as settings_module
-from slotkeeper import tracing
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
 from slotkeeper.domain.errors import Unavailable
