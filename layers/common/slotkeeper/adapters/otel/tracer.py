@@ -95,8 +95,6 @@ class OtelTracer:
             kind=_KINDS[kind],
             attributes=_allowed(attributes),
             links=[trace.Link(_context_of(link)) for link in links],
-            record_exception=False,
-            set_status_on_exception=False,
         )
         return OtelSpan(begun)
 
