@@ -187,11 +187,11 @@ def test_a_booking_is_traced_from_its_request_to_its_messages(world: World) -> N
     booked(world)
     spans = world.collector
 
-    code_sent, told = [one for one in spans.spans if one.name == "send sms"]
+    code_sent, told = [one for one in spans.spans if one.name == "send by sns"]
     asked = ["process", "send", "POST /bookings", "authorize POST /bookings"]
-    assert chain(spans, code_sent) == ["send sms", *asked]
+    assert chain(spans, code_sent) == ["send by sns", *asked]
     proved = ["process", "send", "POST /bookings/{id}/verify-otp", "authorize POST /bookings"]
-    assert chain(spans, told) == ["send sms", *proved]
+    assert chain(spans, told) == ["send by sns", *proved]
     for trace, stores in ((code_sent.trace, {"redis", "mongodb"}), (told.trace, {"mongodb"})):
         of_request = [one for one in spans.of(trace) if "POST" in chain(spans, one)[-2:][0]]
         assert stores <= {one.attributes.get("db.system.name") for one in of_request}
@@ -247,7 +247,7 @@ def test_log_lines_tell_the_trace_of_the_request_that_they_are_about(
     booked(world)
     spans = world.collector
 
-    code_sent = next(one for one in spans.spans if one.name == "send sms")
+    code_sent = next(one for one in spans.spans if one.name == "send by sns")
     assert [trace for name, trace in lines if name == "code.handled"] == [code_sent.trace]
     ends = [trace for name, trace in lines if name == "invocation.completed"]
     assert all(ends)
@@ -304,7 +304,7 @@ def test_what_is_not_sampled_is_sent_by_none_of_the_functions_it_goes_through(
     assert len(world.texts()) == 1
     names = {one.name for one in world.collector.spans}
     assert "receive slotkeeper-test" in names
-    assert not names & {"process", "send sms", "POST /bookings"}
+    assert not names & {"process", "send by sns", "POST /bookings"}
 
 
 def test_who_records_what_another_decided_is_not_its_cause(
