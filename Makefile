@@ -24,7 +24,7 @@ help: ## this list
 .PHONY: run down demo token tokens inbox logs clean
 .PHONY: backup drill
 .PHONY: outbox drain slow seed dlq redrive set-aside export-person erase-person audit-head providers unlock
-run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator: set everything up and bring the system up, ready to use
+run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator TRACING=http://127.0.0.1:4318: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
 	@$(PY) -m local down
@@ -73,7 +73,7 @@ clean: ## stop everything and remove .local with all its data
 ## ---- check it
 .PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: model fuzz test-e2e test-cluster test-chaos chaos check
+.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check
 test: lint ## JOBS=3: set everything up and run everything CI runs, under 12 minutes on two cores
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
@@ -122,6 +122,8 @@ model: ## HISTORIES=1000 SEED=...: random histories against the model; prints it
 fuzz: ## SEED=...: more than 20,000 requests that nobody thought of, and what is left after them; prints its seed
 	@SLOTKEEPER_FUZZ=long SLOTKEEPER_FUZZ_SEED="$(or $(SEED),$(shell date +%s))" \
 	  $(PY) -m pytest tests/fuzz tests/e2e/test_fuzz.py -s -q
+tracing-cost: ## ROUNDS=200: what tracing costs a request, off and on
+	@TRACING_ROUNDS="$(or $(ROUNDS),200)" $(PY) -m pytest tests/integration/test_traces.py -k it_costs -s -q
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
 check: ## read the running system for broken invariants; HEAD=N:HASH; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another

@@ -62,6 +62,8 @@ class Config:
 
     payment: PaymentChoice = "none"
     payment_port: int = 4613
+    tracing_endpoint: str = ""
+    """Of a collector that every request is traced to; none by default."""
 
     @property
     def home(self) -> Path:
@@ -190,6 +192,7 @@ def from_environment() -> Config:
         topology=topology,
         payment=payment,
         payment_port=int(env.get("PAYMENT_PORT", "4613")),
+        tracing_endpoint=env.get("TRACING", ""),
     )
 
 

@@ -135,8 +135,15 @@ def _parameters(config: Config, identity: Identity) -> dict[str, str]:
         **_UNPROTECTED,
         **_ALARMS,
         **config.payment_parameters,
+        **_traced(config),
         **config.rules,
     }
+
+
+def _traced(config: Config) -> dict[str, str]:
+    if not config.tracing_endpoint:
+        return {}
+    return {"TracingEndpoint": config.tracing_endpoint, "TracingSampleRate": "1"}
 
 
 _LISTED = {

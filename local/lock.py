@@ -8,7 +8,8 @@ import subprocess
 from local.config import ROOT, TOOLS
 from local.progress import say
 
-LAYERS = ("layers/common/requirements", "layers/auth/requirements")
+COMMON = "layers/common/requirements"
+LAYERS = (COMMON, "layers/auth/requirements", "layers/tracing/requirements")
 TOOL_ENVIRONMENTS = tuple(
     f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan")
 )
@@ -16,8 +17,11 @@ OLDEST_PYTHON = "3.11"
 
 
 def main() -> None:
-    for name in (*LAYERS, *TOOL_ENVIRONMENTS):
+    for name in (COMMON, *TOOL_ENVIRONMENTS):
         _compile(name)
+    # Layers are laid over the common one: what two of them carry must be the same.
+    for name in LAYERS[1:]:
+        _compile(name, f"--constraint={COMMON}.txt")
     # Tests run on the very versions that the layers carry.
     _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in LAYERS))
 

@@ -7,7 +7,7 @@ import stat
 import zipfile
 from pathlib import Path
 
-LAYERS = ("CommonLayer", "AuthLayer")
+LAYERS = ("CommonLayer", "AuthLayer", "TracingLayer")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _FILE, _PROGRAM = 0o100644, 0o100755
 

@@ -21,7 +21,7 @@ from local.config import ROOT, TOOLS
 from local.pack import pack
 from security.findings import ScanFailed
 
-SOURCES = {"CommonLayer": "common", "AuthLayer": "auth"}
+SOURCES = {"CommonLayer": "common", "AuthLayer": "auth", "TracingLayer": "tracing"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from security.findings import Finding, ScanFailed
 LAYERS = {
     "CommonLayer": "layers/common/requirements.txt",
     "AuthLayer": "layers/auth/requirements.txt",
+    "TracingLayer": "layers/tracing/requirements.txt",
 }
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+]+)(?: ; (?P<marker>[^\\#]+))? \\"

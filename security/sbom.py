@@ -77,10 +77,12 @@ def _functions() -> dict[str, list[str]]:
     class Loader(yaml.SafeLoader):
         pass
 
-    def scalar(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> object:
+    def untagged(loader: yaml.SafeLoader, tag: str, node: yaml.Node) -> object:
+        if isinstance(node, yaml.SequenceNode) and tag == "If":
+            return loader.construct_sequence(node, deep=True)[1]  # as if every condition held
         return loader.construct_scalar(node) if isinstance(node, yaml.ScalarNode) else None
 
-    Loader.add_multi_constructor("!", scalar)
+    Loader.add_multi_constructor("!", untagged)
     text = (ROOT / "template.yaml").read_text()
     template = yaml.load(text, Loader=Loader)  # noqa: S506  # nosec B506  # a SafeLoader
     everywhere = template["Globals"]["Function"].get("Layers", [])

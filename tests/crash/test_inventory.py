@@ -26,6 +26,7 @@ SEEN_ELSEWHERE = {
     "controls.changes[].reason",
     *(f"audit_logs.details.{name}" for name in ("provider", "fallbackToEmail")),
     *(f"outbox.{name}" for name in ("setAside.at", "setAside.why", "leaseId")),
+    "outbox.traceparent",  # where requests are traced
 }
 
 

@@ -16,10 +16,12 @@ from local.config import ROOT, Config
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 
 
-def _imported(system: Config, function: str) -> set[str]:
+def _imported(system: Config, function: str, **settings: str) -> set[str]:
     """Modules in memory once the function is imported on its layers alone, as Lambda has them."""
     build = system.state / "build"
     layers = [build / "CommonLayer" / "python"]
+    if "TRACING_ENDPOINT" in settings:
+        layers.append(build / "TracingLayer" / "python")
     if function == "authorize":
         layers.append(build / "AuthLayer" / "python")
     code = build / f"{function.title().replace('_', '')}Function"
@@ -31,7 +33,7 @@ def _imported(system: Config, function: str) -> set[str]:
     # Isolated and without site-packages: nothing of the test environment can help.
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program],
-        env={"ENVIRONMENT": "local"},
+        env={"ENVIRONMENT": "local", **settings},
         capture_output=True,
         text=True,
         check=True,
@@ -48,7 +50,17 @@ def test_a_function_imports_on_its_layers_alone_and_loads_no_aws_client(
     # (Powertools imports the bare package `botocore`, which is nothing but a name.)
     assert "slotkeeper" in modules
     aws = {"boto3", "botocore.session", "botocore.client"}
-    assert not modules & (aws | {"cryptography", "jwt", "icalendar", "stripe"})
+    assert not modules & (aws | {"cryptography", "jwt", "icalendar", "stripe", "opentelemetry"})
+
+
+@pytest.mark.parametrize("function", ["authorize", "hold_slot"])
+def test_a_function_that_traces_finds_what_it_traces_with_in_a_layer(
+    system: Config, stack: dict[str, Any], function: str
+) -> None:
+    modules = _imported(system, function, TRACING_ENDPOINT="http://127.0.0.1:4318")
+
+    assert {"opentelemetry.sdk.trace", "slotkeeper.adapters.otel.tracer"} <= modules
+    assert "boto3" not in modules
 
 
 def test_the_shared_layer_has_no_cryptography(system: Config, stack: dict[str, Any]) -> None:
@@ -58,7 +70,7 @@ def test_the_shared_layer_has_no_cryptography(system: Config, stack: dict[str, A
     assert list((build / "AuthLayer" / "python").glob("cryptography*"))
 
 
-@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer"])
+@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer", "TracingLayer"])
 def test_every_module_of_a_layer_has_bytecode_that_is_not_checked_against_its_source(
     system: Config, stack: dict[str, Any], layer: str
 ) -> None:

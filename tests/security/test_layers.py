@@ -85,7 +85,9 @@ def test_a_bill_of_materials_is_valid_complete_and_always_the_same(
     authorizer = next(
         edge for edge in whole["dependencies"] if edge["ref"] == "slotkeeper:AuthorizeFunction"
     )
-    assert authorizer["dependsOn"] == ["slotkeeper:AuthLayer", "slotkeeper:CommonLayer"]
+    assert authorizer["dependsOn"] == [
+        f"slotkeeper:{layer}" for layer in ("AuthLayer", "CommonLayer", "TracingLayer")
+    ]
 
 
 def _folder(root: Path, files: dict[str, str]) -> Path:
@@ -124,12 +126,16 @@ def test_any_difference_between_two_archives_is_told(
 
 def test_what_is_deployed_is_the_archive(tmp_path: Path) -> None:
     resources = "".join(
-        f"  {layer}:\n    Properties:\n      ContentUri: {layer}\n"
-        for layer in ("CommonLayer", "AuthLayer")
+        f"  {layer}:\n    Properties:\n      ContentUri: {layer}\n" for layer in SOURCES
     )
     build = _folder(
         tmp_path,
-        {"CommonLayer/a": "a", "AuthLayer/b": "b", "template.yaml": f"Resources:\n{resources}"},
+        {
+            "CommonLayer/a": "a",
+            "AuthLayer/b": "b",
+            "TracingLayer/c": "c",
+            "template.yaml": f"Resources:\n{resources}",
+        },
     )
 
     pack_layers(build)

@@ -26,6 +26,8 @@ from tests.template.test_template import FUNCTIONS, events_of, folder_of, many
 FUNCTION_ROLES = {name: translated.role_of(name) for name in FUNCTIONS}
 LOGS = {"logs:CreateLogStream", "logs:PutLogEvents"}
 TRIGGER_OF_A_QUEUE = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+COLLECTOR = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+"""What a collector beside a function calls in its name, where there is one (docs/tracing.md)."""
 NO_ARN = {
     # Whose resource cannot be named; each is said in the template, where it stands.
     ("SendNotificationRole", "sns:Publish"),
@@ -40,6 +42,8 @@ NO_ARN = {
         )
     ),
     ("SnsEndpoint", "sns:Publish"),
+    *(("TracingPolicy", action) for action in COLLECTOR),
+    *(("TraceEndpoint", action) for action in COLLECTOR),
 }
 
 
@@ -408,7 +412,7 @@ def test_endpoints_let_through_what_the_functions_call_and_nothing_else() -> Non
         for action in many(statement["Action"])
     }
 
-    assert let_through == called
+    assert let_through == called | COLLECTOR
 
 
 # --- whether the calls are read right -------------------------------------------------------------

@@ -177,8 +177,12 @@ def test_function_has_a_timeout_within_its_triggers(name: str) -> None:
 
 def test_every_function_has_the_common_layer() -> None:
     assert GLOBALS["Layers"][0] == {"Ref": "CommonLayer"}
-    # And AWS's own, where the stores are in a secret.
-    assert [named["Fn::If"][0] for named in GLOBALS["Layers"][1:]] == ["StoresInSecret"]
+    # And AWS's own, where the stores are in a secret; what traces, where that is on.
+    assert [named["Fn::If"][:2] for named in GLOBALS["Layers"][1:]] == [
+        ["StoresInSecret", {"Ref": "SecretsExtensionLayer"}],
+        ["Traces", {"Ref": "TracingLayer"}],
+        ["TracesByLayer", {"Ref": "TracingCollectorLayer"}],
+    ]
 
 
 def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:

@@ -10,6 +10,7 @@ import pytest
 from local.config import ROOT
 from ops.check import shapes
 from ops.drills import DRILLS
+from slotkeeper import tracing
 from slotkeeper.adapters.mongo import documents
 from slotkeeper.adapters.mongo.indexes import INDEXES
 from slotkeeper.adapters.redis.keys import Keys
@@ -87,7 +88,11 @@ def test_every_field_of_a_message_has_a_row() -> None:
         for name, field in model.model_fields.items()
     }
 
-    assert made == set(rows_of("Messages"))
+    assert made | {tracing.TRACEPARENT} == set(rows_of("Messages"))
+
+
+def test_everything_that_a_span_may_tell_has_a_row() -> None:
+    assert set(rows_of("Traces")) == {*tracing.ATTRIBUTES, "name", "resource"}
 
 
 def test_every_field_of_a_log_line_has_a_row() -> None:
@@ -106,7 +111,9 @@ def test_every_secret_has_a_row() -> None:
     assert set(found) == set(rows_of("Secrets"))
 
 
-@pytest.mark.parametrize("section", ["MongoDB", "Redis", "Messages", "Logs", "Metrics", "Secrets"])
+@pytest.mark.parametrize(
+    "section", ["MongoDB", "Redis", "Messages", "Logs", "Metrics", "Traces", "Secrets"]
+)
 def test_rows_say_what_they_hold_in_the_pages_own_words(section: str) -> None:
     for name, holds in rows_of(section).items():
         assert holds <= WORDS, name

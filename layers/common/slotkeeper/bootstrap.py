@@ -10,12 +10,12 @@ import base64
 import random
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slotkeeper import readiness, readings, snapshots
+from slotkeeper import readiness, readings, snapshots, tracing
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.mongo.seals import MongoSeals
     from slotkeeper.adapters.mongo.slots import MongoSlots
     from slotkeeper.adapters.mongo.timetables import MongoTimetables
+    from slotkeeper.adapters.otel.tracer import OtelTracer
     from slotkeeper.adapters.payment.stripe import StripePayments
     from slotkeeper.adapters.redis.breaker import Breaker
     from slotkeeper.adapters.redis.codes import RedisCodes
@@ -519,6 +520,26 @@ def token_verifier() -> TokenVerifier:
         issuer=known.jwt_issuer,
         audience=known.jwt_audience,
     )
+
+
+def tracer() -> OtelTracer:
+    """For where `tracing_endpoint` says."""
+    from slotkeeper.adapters.otel.tracer import over_http
+
+    known = settings()
+    return over_http(
+        known.tracing_endpoint,
+        sample_rate=known.tracing_sample_rate,
+        environment=known.environment,
+        trusts_callers=known.tracing_trusts_callers,
+    )
+
+
+if settings_module.is_traced():
+    tracing.provide(tracer)
+    with suppress(ImportError):  # told at the first invocation
+        # Already here, as a container begins with more of a processor than it goes on with.
+        from slotkeeper.adapters.otel.tracer import over_http as over_http  # noqa: PLC0414
 
 
 def rate_limits() -> RateLimits:

@@ -92,6 +92,10 @@ class Settings(BaseModel):
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwks_url: str = ""
+    tracing_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    """Of a collector (OTLP over HTTP), its root; empty traces nothing."""
+    tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
+    tracing_trusts_callers: bool = False
     rate_limit_ip: RequestsAMinute = 600
     rate_limit_reads: RequestsAMinute = 240
     rate_limit_writes: RequestsAMinute = 60
@@ -113,6 +117,8 @@ class Settings(BaseModel):
         # Where JWKS_URL is given, the issuer is a name and need not be fetched.
         keys = "jwks_url" if self.jwks_url else "jwt_issuer"
         asked = {name: getattr(self, name) for name in (keys, "payment_api_base")}
+        if not transport.is_within(self.tracing_endpoint):
+            asked["tracing_endpoint"] = self.tracing_endpoint
         for name, url in asked.items():
             if url:
                 transport.require_http(name.upper(), url, may_be_plain=not self.require_tls)
@@ -170,6 +176,11 @@ class Settings(BaseModel):
             max_codes_per_user=self.otp_daily_per_user,
             max_codes_per_phone=self.otp_daily_per_phone,
         )
+
+
+def is_traced(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process traces, before the rest of its settings is looked at."""
+    return bool(environ.get("TRACING_ENDPOINT"))
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:

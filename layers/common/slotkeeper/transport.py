@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_plus, urlsplit
 
 from slotkeeper import redis_url
 from slotkeeper.redis_url import RedisMode
@@ -55,6 +55,14 @@ def require_http(name: str, url: str, *, may_be_plain: bool) -> None:
     """
     if not url.startswith(("https://", "http://") if may_be_plain else "https://"):
         raise ValueError(f"{name} is not encrypted: https:// where REQUIRE_TLS is true")
+
+
+def is_within(url: str) -> bool:
+    """Whether a URL is of this very machine (a collector beside the function): nobody listens."""
+    try:
+        return urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"}
+    except ValueError:
+        return False
 
 
 def _options(rest: str) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from slotkeeper.domain.payment import Price
@@ -41,6 +41,8 @@ class DomainEvent:
     """What the person who asked for it gave as reason: kept with the booking, sent nowhere."""
     payment: Price | None = None
     """What a confirmation was paid with, if it was."""
+    traceparent: str | None = field(default=None, compare=False)
+    """The trace of the request that decided it, where that is traced: no part of the fact."""
 
 
 def event_id(slot_id: str, version: int) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from slotkeeper import tracing
 from slotkeeper.domain.errors import RateLimited
 from slotkeeper.entrypoints.observability import count, logger
 from slotkeeper.ports.requests import Allowance
@@ -48,7 +49,11 @@ def policy_for(event: Mapping[str, Any], verdict: Verdict) -> dict[str, Any]:
                 }
             ],
         },
-        "context": {**_context_of(verdict), **_allowance_of(verdict.allowance)},
+        "context": {
+            **_context_of(verdict),
+            **_allowance_of(verdict.allowance),
+            **tracing.carried(),
+        },
     }
 
 

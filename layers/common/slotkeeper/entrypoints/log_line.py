@@ -18,8 +18,8 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
 FIELDS = frozenset(
     {
-        *("level", "location", "message", "timestamp", "service", "xray_trace_id", "calls"),
-        *("coldStart", "function_name", "function_memory_size", "function_arn"),
+        *("level", "location", "message", "timestamp", "service", "xray_trace_id", "traceId"),
+        *("calls", "coldStart", "function_name", "function_memory_size", "function_arn"),
         *("function_request_id", "requestId", "gatewayRequestId", "userId"),
         *("code", "cause", "route", "policy", "status", "durationMs"),
         *("exception", "exception_name", "errorType"),
@@ -33,7 +33,7 @@ FIELDS = frozenset(
 IDS = frozenset(
     {
         *("requestId", "gatewayRequestId", "causedBy", "userId", "documentId", "messageId"),
-        *("keyId", "attemptId", "bookingId", "slotId"),
+        *("keyId", "attemptId", "bookingId", "slotId", "traceId"),
     }
 )
 _NAMES = {"cold_start": "coldStart"}

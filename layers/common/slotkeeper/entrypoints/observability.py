@@ -10,12 +10,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from slotkeeper import asides, deadline, readiness, readings
+from slotkeeper import asides, deadline, readiness, readings, tracing
 from slotkeeper.entrypoints import metrics
 from slotkeeper.entrypoints.log_line import AllowedOnly
 from slotkeeper.entrypoints.metrics import SERVICE
 from slotkeeper.entrypoints.metrics import count as count  # noqa: PLC0414  # re-exported
 from slotkeeper.entrypoints.metrics import count_by as count_by  # noqa: PLC0414  # re-exported
+from slotkeeper.entrypoints.traced import traced
 
 logger = Logger(service=SERVICE, logger_formatter=AllowedOnly())
 _MOST_LINES = 100
@@ -63,7 +64,7 @@ def instrumented(handler: Handler) -> Handler:
         )
         return answer
 
-    injected: Handler = logger.inject_lambda_context(wrapper, clear_state=True)
+    injected: Handler = logger.inject_lambda_context(traced(wrapper, logger), clear_state=True)
     return injected
 
 
@@ -97,6 +98,7 @@ def _tell_readings(taken: readings.Readings, request_id: str) -> None:
 def identify(**ids: str | None) -> None:
     """Name what the invocation is about (bookingId, slotId, attemptId) on its further lines."""
     logger.append_keys(**{name: id_ for name, id_ in ids.items() if id_ is not None})
+    tracing.identify(ids)
 
 
 def _gateway_request_id(event: dict[str, Any]) -> str | None:

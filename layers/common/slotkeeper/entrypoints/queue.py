@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pydantic import ValidationError
 
-from slotkeeper import asides
+from slotkeeper import asides, tracing
 from slotkeeper.contracts.messages import Message, parse_message, what_is_wrong
 from slotkeeper.domain.errors import Corrupted, Unavailable
 from slotkeeper.entrypoints.observability import count, count_by, logger
@@ -33,7 +33,11 @@ def process(
     """
     failed = []
     for record in event["Records"]:
-        if not _is_handled(record, handle, postpone):
+        with _in_its_trace(record) as span:
+            is_handled = _is_handled(record, handle, postpone)
+            if not is_handled:
+                span.failed("not handled")
+        if not is_handled:
             failed.append(record["messageId"])
         elif _was_redriven(record):
             count("messages_redriven_total")
@@ -50,6 +54,7 @@ def _is_handled(
         message = parse_message(record["body"])
         kind = message.kind
         known |= (ids := _ids_of(message))
+        tracing.identify(ids)
         with logger.append_context_keys(**ids):
             handle(message)
     except Unavailable as error:
@@ -90,6 +95,28 @@ def _ids_of(message: Message) -> Mapping[str, str]:
     }
     booking_id = getattr(message, "booking_id", None)
     return ids if booking_id is None else {**ids, "bookingId": booking_id}
+
+
+@contextmanager
+def _in_its_trace(record: Record) -> Iterator[tracing.Span]:
+    """A part of the trace of the request that the record comes from, as its lines tell."""
+    carried = (record.get("messageAttributes") or {}).get(tracing.TRACEPARENT) or {}
+    attributes = {
+        "messaging.system": "aws_sqs",
+        "messaging.operation.name": "process",
+        "messaging.destination.name": str(record.get("eventSourceARN")).rpartition(":")[2],
+    }
+    cause = tracing.valid(carried.get("stringValue"))
+    batch = tracing.current()
+    with tracing.start("process", "consumer", attributes, parent=cause, links=[batch]) as span:
+        _tell_trace()
+        yield span
+    _tell_trace()
+
+
+def _tell_trace() -> None:
+    if trace_id := tracing.trace_id_of(tracing.current()):
+        logger.append_keys(traceId=trace_id)
 
 
 def _receives(record: Record) -> str | None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 
+from slotkeeper import tracing
 from slotkeeper.domain.provider import EUM, SES, SNS
 from slotkeeper.ports.notifications import AddressRefused, MaybeSent, NotTaken
 
@@ -30,7 +31,7 @@ class SnsSms:
         self._connect = connect
 
     def send(self, address: str, subject: str, text: str) -> str:  # noqa: ARG002  # has no subject
-        with _sending(lambda told: told.code in self._OF_ADDRESS):
+        with _sending(self.name, lambda told: told.code in self._OF_ADDRESS):
             answer = self._connect("sns").publish(
                 PhoneNumber=address,
                 Message=text,
@@ -65,7 +66,7 @@ class EumSms:
 
     def send(self, address: str, subject: str, text: str) -> str:  # noqa: ARG002  # has no subject
         by = {"OriginationIdentity": self._sender} if self._sender else {}
-        with _sending(lambda told: told.reason in self._OF_ADDRESS):
+        with _sending(self.name, lambda told: told.reason in self._OF_ADDRESS):
             answer = self._connect("pinpoint-sms-voice-v2").send_text_message(
                 DestinationPhoneNumber=address,
                 MessageBody=text,
@@ -85,7 +86,7 @@ class SesEmail:
         self._sender = sender
 
     def send(self, address: str, subject: str, text: str) -> str:
-        with _sending(_is_of_mailbox):
+        with _sending(self.name, _is_of_mailbox):
             answer = self._connect("sesv2").send_email(
                 FromEmailAddress=self._sender,
                 Destination={"ToAddresses": [address]},
@@ -129,8 +130,8 @@ def _is_of_mailbox(told: _Refusal) -> bool:
 
 
 @contextmanager
-def _sending(is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
-    """Translate failure.
+def _sending(provider: str, is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
+    """Translate failure. A span tells of it, but of nobody it is sent to, nor what it says.
 
     Raises:
         AddressRefused: of this address alone.
@@ -140,7 +141,8 @@ def _sending(is_of_address: Callable[[_Refusal], bool]) -> Iterator[None]:
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
     try:
-        yield
+        with tracing.start(f"send by {provider}", "client", {"rpc.service": provider}):
+            yield
     except ClientError as error:
         told = _Refusal.of(error.response)
         if is_of_address(told):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from slotkeeper import tracing
 from slotkeeper.adapters.aws.client import call
+
+_INVOKE = {"rpc.service": "Lambda", "rpc.method": "Invoke"}
 
 
 class LambdaRelayWaker:
@@ -15,7 +18,7 @@ class LambdaRelayWaker:
         self._function_name = function_name
 
     def wake(self) -> None:
-        with call():
+        with tracing.start("invoke relay", "client", _INVOKE), call():
             self._lambda.invoke(
                 FunctionName=self._function_name, InvocationType="Event", Payload=b"{}"
             )

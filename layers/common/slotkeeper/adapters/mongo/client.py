@@ -9,8 +9,9 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
+from pymongo.monitoring import CommandListener
 
-from slotkeeper import deadline
+from slotkeeper import deadline, tracing
 from slotkeeper.adapters.mongo.documents import Document
 from slotkeeper.adapters.mongo.timed import Timed
 from slotkeeper.domain.errors import Unavailable
@@ -28,7 +29,7 @@ def connect(uri: str) -> Database[Document]:
     client: MongoClient[Document] = MongoClient(
         uri,
         appname="slotkeeper",
-        event_listeners=[Timed()],
+        event_listeners=[Timed(), *_tracing()],
         tz_aware=True,
         # What a driver cannot read of one document must not cost the others of its batch: times
         # out of range and broken texts come as what `fields` refuses or nothing equals.
@@ -48,6 +49,14 @@ def connect(uri: str) -> Database[Document]:
         maxIdleTimeMS=60_000,
     )
     return client.get_default_database(default="slotkeeper")
+
+
+def _tracing() -> list[CommandListener]:
+    if not tracing.is_on():
+        return []
+    from slotkeeper.adapters.mongo.traced import Traced
+
+    return [Traced()]
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import Any
 
 from bson.timestamp import Timestamp
 
+from slotkeeper import tracing
 from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
@@ -198,7 +199,19 @@ def _payment(price: Price | None) -> Document:
 
 def outbox_document(event: DomainEvent) -> Document:
     """`unsent` exists until the event is on the queue; `sentAt` from then on (TTL)."""
-    return {"v": OUTBOX_VERSION, "unsent": True, "leasedUntil": None, **_event_fields(event)}
+    return {
+        "v": OUTBOX_VERSION,
+        "unsent": True,
+        "leasedUntil": None,
+        **_event_fields(event),
+        **_traced(event),
+    }
+
+
+def _traced(event: DomainEvent) -> Document:
+    # Where it is not traced, an event is stored as it was before there was tracing.
+    context = tracing.of_request(event.request_id)
+    return {} if context is None else {tracing.TRACEPARENT: context}
 
 
 def audit_document(event: DomainEvent) -> Document:
@@ -315,6 +328,8 @@ def event_of(document: Mapping[str, Any]) -> DomainEvent:
         at=fields.time("at"),
         replaces=fields.text_or_none("replaces"),
         replaced_by=fields.text_or_none("replacedBy"),
+        # One that is none keeps nobody from being told.
+        traceparent=tracing.valid(document.get(tracing.TRACEPARENT)),
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from slotkeeper import tracing
 from slotkeeper.adapters.redis.connect import connect as connect  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.readings import note
@@ -26,15 +27,24 @@ Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read whe
 
 
 @contextmanager
-def call(command: str) -> Iterator[None]:
-    """Note how long `command` takes, and translate failure.
+def call(command: str, size: int = 1) -> Iterator[None]:
+    """Note how long `command` (or a trip of `size` commands) takes, and translate failure.
 
     Raises:
         Unavailable: whatever kept Redis from answering.
     """
     began = time.perf_counter()
     try:
-        yield
+        with tracing.start(
+            f"redis {command}",
+            "client",
+            {
+                "db.system.name": "redis",
+                "db.operation.name": command,
+                "db.operation.batch.size": size,
+            },
+        ):
+            yield
     except (RedisError, OSError) as error:
         note("redis_errors_total", 1, command)
         raise Unavailable from error
@@ -66,7 +76,7 @@ def one_trip_each(redis: Redis, *commands: Command) -> list[Any]:
     with redis.pipeline(transaction=False) as pipeline:
         for command in commands:
             command(pipeline)
-        with call(_name_of(pipeline)):
+        with call(_name_of(pipeline), len(commands)):
             answers = pipeline.execute(raise_on_error=False)
     for _ in filter(_is_error, answers):
         note("redis_errors_total", 1, _TOGETHER)
