@@ -16,6 +16,9 @@ from ops import (
     drill,
     erase,
     export,
+    go_live,
+    indexes,
+    locks,
     outbox,
     promote,
     providers,
@@ -44,6 +47,7 @@ class Command(Protocol):
 
 
 COMMANDS: Mapping[str, tuple[Command, str]] = {
+    "go-live": (go_live, "tell what is missing before patients may come"),
     "check": (check, "read a database, and report each violated invariant"),
     "audit": (audit, "print the newest block of the audit log's chain, or seal what is left"),
     "providers": (providers, "the providers of SMS and email: how they do, which are in use"),
@@ -54,14 +58,16 @@ COMMANDS: Mapping[str, tuple[Command, str]] = {
     "demote": (demote, "let an active region stand by"),
     "roles": (roles, "create the database role of the functions' user"),
     "release": (release, "show which versions serve, and go back to those before"),
+    "indexes": (indexes, "create the indexes, or see whether all are there and used"),
+    "locks": (locks, "list who has which slot, and release one by force"),
     "dlq": (dlq, "show messages that failed for good, and bring them back"),
     "erase": (erase, "forget a person"),
     "export": (export, "tell all that is held about a person"),
     "set-aside": (set_aside, "list documents that could not be read, and put them back"),
-    "outbox": (outbox, "tell what waits in the outbox to be sent"),
+    "outbox": (outbox, "tell what waits in the outbox, and for how long"),
     "drain": (drain, "wait until outbox and notification queue are empty"),
-    "slow": (slow, "tell slow statements, how they are carried out, and which lack an index"),
-    "seed": (seed, "add doctors and free slots to try a system out with"),
+    "slow": (slow, "explain slow statements, without their values, and tell which lack an index"),
+    "seed": (seed, "add doctors, schedules and free slots to try a system out with"),
     "unlock": (unlock, "let a user be sent codes again, who sent too many wrong ones"),
 }
 

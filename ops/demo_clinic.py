@@ -37,6 +37,31 @@ DOCTORS_OF_CLINIC: tuple[dict[str, Any], ...] = (
     },
 )
 
+_GIVEN = ("Ada", "Bao", "Carmen", "Dmitri", "Elif", "Farid", "Grace", "Hana", "Ivo", "Jaya")
+_FAMILY = ("Adler", "Brandt", "Costa", "Diallo", "Eriksen", "Fontaine", "Gupta", "Haddad")
+
+
+def doctors(count: int | None = None) -> list[Doctor]:
+    """The clinic's doctors, or so many: those first, then others made up, the same each time."""
+    named = [doctor_of({**one, "clinicId": CLINIC, "version": 1}) for one in DOCTORS_OF_CLINIC]
+    if count is None:
+        return named
+    return [*named, *map(_made_up, range(max(0, count - len(named))))][:count]
+
+
+def _made_up(number: int) -> Doctor:
+    like = DOCTORS_OF_CLINIC[number % len(DOCTORS_OF_CLINIC)]
+    name = f"{_GIVEN[number % len(_GIVEN)]} {_FAMILY[number // len(_GIVEN) % len(_FAMILY)]}"
+    return Doctor(
+        id=f"dr-demo-{number + 1:03}",
+        clinic_id=CLINIC,
+        name=f"Dr. {name}",
+        specialty=like["specialty"],
+        time_zone=like["timeZone"],
+        consultation_fee=None,
+        version=1,
+    )
+
 
 def ensure(database: Database[dict[str, Any]], *, days: int = 30) -> int:
     """Store doctors and slots that are not there yet; how many slots were added."""
@@ -50,27 +75,13 @@ def ensure(database: Database[dict[str, Any]], *, days: int = 30) -> int:
             for doctor in DOCTORS_OF_CLINIC
         ]
     )
-    slots = _slots(days)
+    slots = [slot_document(slot) for doctor in doctors() for slot in working_hours(doctor, days)]
     try:
         return len(database[SLOTS].insert_many(slots, ordered=False).inserted_ids)
     except BulkWriteError as error:
         if any(failure["code"] != 11000 for failure in error.details["writeErrors"]):
             raise
         return int(error.details["nInserted"])
-
-
-def missing(database: Database[dict[str, Any]], *, days: int = 30) -> int:
-    """How many slots `ensure` would add."""
-    ids = [slot["_id"] for slot in _slots(days)]
-    return len(ids) - database[SLOTS].count_documents({"_id": {"$in": ids}})
-
-
-def _slots(days: int) -> list[dict[str, Any]]:
-    return [
-        slot_document(slot)
-        for document in DOCTORS_OF_CLINIC
-        for slot in working_hours(doctor_of({**document, "clinicId": CLINIC, "version": 1}), days)
-    ]
 
 
 def working_hours(doctor: Doctor, days: int) -> list[Slot]:

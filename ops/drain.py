@@ -1,95 +1,147 @@
-"""Wait until everything that is to be told has been told: outbox and notification queue are empty.
+"""Work the backlog off: wait until the outbox and the queue of notifications are empty.
 
-While events wait, the relay is called every few seconds, as it is after each booking. Run it after
-an outage, or before a region is given up. Exit codes: 0 both are empty; 1 they are not in time; 2 a
-store or AWS does not answer.
+Where AWS may be called, the relay is run every few seconds, so that the outbox does not wait for
+its schedule; who may not call it waits for that. With no stack named, only the outbox is looked at.
+
+Exit codes: 0 both are empty; 1 they were not within --seconds; 2 a store or AWS does not answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from ops import queues, stores
-from ops.outbox import waiting
-from ops.queues import answering
+from botocore.exceptions import BotoCoreError, ClientError
 
-WAKE_SECONDS = 5
-LOOK_SECONDS = 1.0
-_WAITING = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-)
+from ops import outbox, queues, stores
+from ops.queues import Account
+from ops.telling import answer, say
+
+SECONDS = 600
+EVERY = 2.0
+RELAY_EVERY = 6.0
+_RELAY = "relay-outbox"
+_SURE = 2
+"""So many looks in a row must find nothing: SQS counts from several places, and not at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """What is still to be told."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits: events to be sent to the queue, messages on it, and those at the sender."""
 
     outbox: int
-    queue: int
+    queued: int | None
+    sending: int | None
 
     @property
-    def is_none(self) -> bool:
-        return not self.outbox and not self.queue
+    def total(self) -> int:
+        return self.outbox + (self.queued or 0) + (self.sending or 0)
+
+    @property
+    def told(self) -> str:
+        if self.queued is None:
+            return f"outbox {self.outbox:,}; the queue is not looked at"
+        return f"outbox {self.outbox:,}, queue {self.queued:,}, being sent {self.sending:,}"
+
+
+Look = Callable[[], Backlog]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--seconds", type=int, default=300, metavar="N", help="wait no longer")
-    parser.add_argument("--dry-run", action="store_true", help="only say what is left")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, metavar="S", help="default: %(default)s"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="look once, and run no relay")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     stores.add_arguments(parser)
     queues.add_stack_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.seconds < 1:
-        raise stores.OpsError("--seconds is at least 1")
-    account = queues.account(arguments)
-    with stores.opened(stores.named(arguments)) as (database, _), answering():
-        sqs: Any = account.client("sqs")
-        functions: Any = account.client("lambda")
-        url = sqs.get_queue_url(QueueName=f"{account.stack}-notifications")["QueueUrl"]
-
-        def look() -> Left:
-            told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING))
-            in_queue = sum(int(told["Attributes"][name]) for name in _WAITING)
-            return Left(waiting(database).unsent, in_queue)
-
-        def wake() -> None:
-            name = f"{account.stack}-relay-outbox"
-            functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
-
-        left = look() if arguments.dry_run else drained(look, wake, seconds=arguments.seconds)
-    if arguments.json:
-        print(json.dumps(asdict(left)))
-    else:
-        print(f"outbox {left.outbox}, queue {left.queue}: {'empty' if left.is_none else 'left'}")
-    return 0 if left.is_none else 1
+    if arguments.seconds < 0:
+        raise stores.OpsError("--seconds is not less than 0")
+    account = queues.account(arguments) if arguments.stack_name or arguments.stack else None
+    with stores.opened(stores.named(arguments)) as (database, _), queues.answering():
+        queue = Queue(account) if account else None
+        left = drained(
+            lambda: _look(outbox.unsent(database), queue),
+            Relay(account) if account and not arguments.dry_run else None,
+            seconds=0 if arguments.dry_run else arguments.seconds,
+        )
+    told = {"outbox": left.outbox, "queued": left.queued, "sending": left.sending}
+    answer(told, as_json=arguments.json, line=left.told)
+    return 1 if left.total else 0
 
 
 def drained(
-    look: Callable[[], Left],
-    wake: Callable[[], None],
+    look: Look,
+    relay: Callable[[], None] | None,
     *,
     seconds: float,
-    now: Callable[[], float] = time.monotonic,
-    wait: Callable[[float], None] = time.sleep,
-) -> Left:
-    """What is left once nothing is, or `seconds` are over."""
-    ends_at, woken_at = now() + seconds, float("-inf")
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Backlog:
+    """What is left when all is empty or the time is up."""
+    began = clock()
+    relay_at = began
+    most = empty = 0
     while True:
         left = look()
-        print(f"outbox {left.outbox}, queue {left.queue} ...", file=sys.stderr)
-        if left.is_none or now() >= ends_at:
+        most = max(most, left.total)
+        empty = 0 if left.total else empty + 1
+        took = clock() - began
+        if empty >= _SURE or took >= seconds:
             return left
-        if left.outbox and now() - woken_at >= WAKE_SECONDS:
-            wake()
-            woken_at = now()
-        wait(LOOK_SECONDS)
+        if left.outbox and relay and clock() >= relay_at:
+            relay()
+            relay_at = clock() + RELAY_EVERY
+        if left.total:
+            done = most - left.total
+            rest = f"; about {left.total * took / done:.0f} s to go" if done and took else ""
+            say(f"{left.told}{rest}")
+        sleep(min(EVERY, max(0.0, seconds - took)))
+
+
+class Queue:
+    """The queue of notifications."""
+
+    def __init__(self, account: Account):
+        self._sqs: Any = account.client("sqs")
+        name = f"{account.stack}-notifications"
+        self._url = self._sqs.get_queue_url(QueueName=name)["QueueUrl"]
+
+    def counted(self) -> tuple[int, int]:
+        """Messages that wait, and those that somebody is sending."""
+        names = ("", "Delayed", "NotVisible")
+        wanted = [f"ApproximateNumberOfMessages{name}" for name in names]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=wanted)
+        waiting, delayed, sending = (int(found["Attributes"].get(one, 0)) for one in wanted)
+        return waiting + delayed, sending
+
+
+class Relay:
+    """The function that moves events from the outbox to the queue; whoever may not run it waits."""
+
+    def __init__(self, account: Account):
+        self._lambda: Any = account.client("lambda")
+        self._name = f"{account.stack}-{_RELAY}"
+        self._is_refused = False
+
+    def __call__(self) -> None:
+        if self._is_refused:
+            return
+        try:
+            queues.invoke(self._lambda, self._name)
+        except (ClientError, BotoCoreError) as error:
+            self._is_refused = True
+            say(f"the relay cannot be run from here ({type(error).__name__}): its schedule does")
+
+
+def _look(unsent: int, queue: Queue | None) -> Backlog:
+    if queue is None:
+        return Backlog(outbox=unsent, queued=None, sending=None)
+    queued, sending = queue.counted()
+    return Backlog(outbox=unsent, queued=queued, sending=sending)

@@ -1,89 +1,147 @@
-"""What waits in the outbox to be sent: how much, how long, and who holds it back.
+"""What waits in the outbox: how much, how long, and which bookings wait the longest.
 
-Exit codes: 0 nothing is late; 1 an event waits for longer than --late seconds, or is set aside; 2
-the database does not answer.
+Exit codes: 0 it was told; 2 the database does not answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pymongo.database import Database
 
 from ops import stores
-from slotkeeper.adapters.mongo.documents import OUTBOX, Document
+from ops.telling import answer, say, table
+from slotkeeper.adapters.mongo.documents import OUTBOX, OUTBOX_VERSION, Document
 
-LATE_SECONDS = 120
-"""Two runs of the relay: then something keeps it."""
-_AGE_MS = {"$subtract": ["$$NOW", "$at"]}
-_IS_LEASED = {"$gt": ["$leasedUntil", "$$NOW"]}
+TOP = 10
+_UNSENT = {"unsent": True}
+_BY_AGE = "unsent"
+_SECONDS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """The outbox as it is now; ages in seconds, by the database's clock."""
+    """Events of one aggregate (a booking, a slot) that were not sent."""
+
+    aggregate_id: str
+    events: int
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """The outbox at one instant; ages by the database's clock."""
 
     unsent: int
     leased: int
-    oldest_seconds: float
+    later: int
+    """Written by a version that this code does not know, left to relays that do."""
     set_aside: int
-    aggregates: list[tuple[str, int, float]]
-    """The bookings and slots with the oldest: id, how many events, age of the first."""
+    oldest_seconds: float | None
+    waiting: list[Waiting]
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "unsent": self.unsent,
+            "oldestSeconds": self.oldest_seconds,
+            "leased": self.leased,
+            "ofALaterVersion": self.later,
+            "setAside": self.set_aside,
+            "aggregates": [
+                {"id": one.aggregate_id, "events": one.events, "ageSeconds": one.age_seconds}
+                for one in self.waiting
+            ],
+        }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=["status"], nargs="?", default="status")
-    parser.add_argument("--late", type=int, default=LATE_SECONDS, metavar="SECONDS")
-    parser.add_argument("--most", type=int, default=10, metavar="N", help="of the oldest")
+    parser.add_argument("--top", type=int, default=TOP, metavar="N", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="one JSON object")
     stores.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.most < 1 or arguments.late < 1:
-        raise stores.OpsError("--most and --late are at least 1")
+    if arguments.top < 1:
+        raise stores.OpsError("--top is at least 1")
     with stores.opened(stores.named(arguments)) as (database, _):
-        found = waiting(database, most=arguments.most)
-    if arguments.json:
-        print(json.dumps(asdict(found)))
-    else:
-        print(f"{found.unsent} unsent, {found.leased} of them with a relay at this moment")
-        print(f"oldest {found.oldest_seconds:.0f} s; {found.set_aside} set aside (ops set-aside)")
-        for aggregate, count, age in found.aggregates:
-            print(f"  {aggregate}  {count} events, the first {age:.0f} s old")
-    return 1 if found.set_aside or found.oldest_seconds > arguments.late else 0
+        told = status(database, top=arguments.top)
+    answer(told.as_json, as_json=arguments.json, line="\n".join(_lines(told)))
+    if told.set_aside:
+        say("events that are set aside: python -m ops set-aside list")
+    return 0
 
 
-def waiting(database: Database[Document], *, most: int = 10) -> Waiting:
-    """Raises PyMongoError."""
-    groups: dict[str, Any] = {  # Any: MongoDB's own
-        "all": [
-            {
-                "$group": {
-                    "_id": None,
-                    "unsent": {"$sum": 1},
-                    "leased": {"$sum": {"$cond": [_IS_LEASED, 1, 0]}},
-                    "oldest": {"$max": _AGE_MS},
-                }
-            }
-        ],
-        "each": [
-            {"$group": {"_id": "$aggregateId", "count": {"$sum": 1}, "age": {"$max": _AGE_MS}}},
-            {"$sort": {"age": -1, "_id": 1}},
-            {"$limit": most},
-        ],
+def status(database: Database[Document], *, top: int = TOP) -> Status:
+    """Reads as much as there is unsent, by its index."""
+    outbox = database[OUTBOX]
+    leased = {"$and": [{"$eq": [{"$type": "$leasedUntil"}, "date"]}, _is_after("$leasedUntil")]}
+    later = {"$and": [{"$isNumber": "$v"}, {"$gt": ["$v", OUTBOX_VERSION]}]}
+    counted = {
+        "unsent": {"$sum": 1},
+        "leased": {"$sum": {"$cond": [leased, 1, 0]}},
+        "later": {"$sum": {"$cond": [later, 1, 0]}},
+        "oldest": {"$min": "$at"},
+        "now": {"$first": "$$NOW"},
     }
-    [found] = database[OUTBOX].aggregate(
-        [{"$match": {"unsent": True}}, {"$match": {"at": {"$type": "date"}}}, {"$facet": groups}]
+    by_aggregate = {"_id": "$aggregateId", "events": {"$sum": 1}, "oldest": {"$min": "$at"}}
+    total = next(iter(_aggregated(database, {"_id": None, **counted})), None)
+    aggregates = _aggregated(
+        database, {**by_aggregate, "now": {"$first": "$$NOW"}}, {"$sort": {"oldest": 1, "_id": 1}},
+        {"$limit": top},
+    )  # fmt: skip
+    return Status(
+        unsent=total["unsent"] if total else 0,
+        leased=total["leased"] if total else 0,
+        later=total["later"] if total else 0,
+        set_aside=outbox.count_documents({"setAside.at": {"$exists": True}}, hint="set_aside"),
+        oldest_seconds=_age(total) if total else None,
+        waiting=[
+            Waiting(
+                aggregate_id=str(row["_id"]), events=row["events"], age_seconds=_age(row) or 0.0
+            )
+            for row in aggregates
+        ],
     )
-    counted = found["all"][0] if found["all"] else {"unsent": 0, "leased": 0, "oldest": 0}
-    return Waiting(
-        unsent=counted["unsent"],
-        leased=counted["leased"],
-        oldest_seconds=max(0, counted["oldest"]) / 1000,
-        set_aside=database[OUTBOX].count_documents({"setAside": {"$exists": True}}),
-        aggregates=[(str(one["_id"]), one["count"], one["age"] / 1000) for one in found["each"]],
-    )
+
+
+def unsent(database: Database[Document]) -> int:
+    """How many events the relay has still to send: not those that it cannot."""
+    ours = {**_UNSENT, "v": {"$not": {"$gt": OUTBOX_VERSION}}}
+    return database[OUTBOX].count_documents(ours, hint=_BY_AGE)
+
+
+def _aggregated(database: Database[Document], grouped: Document, *rest: Document) -> list[Document]:
+    pipeline = [{"$match": _UNSENT}, {"$group": grouped}, *rest]
+    return list(database[OUTBOX].aggregate(pipeline, hint=_BY_AGE, maxTimeMS=_SECONDS * 1000))
+
+
+def _is_after(field: str) -> Document:
+    return {"$gt": [field, "$$NOW"]}
+
+
+def _age(row: Document) -> float | None:
+    oldest, now = row.get("oldest"), row.get("now")
+    if not isinstance(oldest, datetime) or not isinstance(now, datetime):
+        return None
+    return max(0.0, round((now - oldest).total_seconds(), 1))
+
+
+def _lines(told: Status) -> list[str]:
+    oldest = "" if told.oldest_seconds is None else f", the oldest for {told.oldest_seconds:.0f} s"
+    more = [
+        f"{count:,} {what}"
+        for count, what in (
+            (told.leased, "at a relay now"),
+            (told.later, "of a later version"),
+            (told.set_aside, "set aside"),
+        )
+        if count
+    ]
+    head = f"{told.unsent:,} events wait{oldest}" + (f"; {', '.join(more)}" if more else "")
+    rows = [(one.aggregate_id, str(one.events), f"{one.age_seconds:.0f} s") for one in told.waiting]
+    return [head, *table(rows)]

@@ -71,3 +71,12 @@ def answering() -> Iterator[None]:
         raise OpsError(f"AWS refuses: {told.get('Code')}: {told.get('Message')}") from error
     except BotoCoreError as error:
         raise OpsError(f"AWS does not answer: {type(error).__name__}") from error
+
+
+def invoke(functions: Any, name: str) -> None:  # Any: boto3's client of Lambda
+    """Have the function run once: what serves (`live`), or the only one there is."""
+    run = {"FunctionName": name, "InvocationType": "Event", "Payload": b"{}"}
+    try:
+        functions.invoke(Qualifier="live", **run)
+    except functions.exceptions.ResourceNotFoundException:
+        functions.invoke(**run)

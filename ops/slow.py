@@ -1,212 +1,187 @@
-"""Slow statements of MongoDB: what they are like, how they are carried out, which lack an index.
+"""Statements that are slow: what they are, how often, what they read, and why.
 
-`on` has MongoDB note the database's statements that take longer than --ms (its profiler, until
-`off`); `show` tells what it noted, or what runs at this moment where it notes nothing. No values.
-Exit codes: 0 no statement lacks an index; 1 one does; 2 MongoDB does not answer, or not to you.
+Never their values, which may be somebody's ids. Read from the database's profile, which --on starts
+(off by default: it writes down each slow statement with its values; --off removes it), else from
+the server's log of the last slow ones; and from what runs right now. What the user may not look at
+is left out, and told. Each is explained: COLLSCAN and SORT are done for want of an index, and so is
+reading much more than is returned.
+
+Exit codes: 0 none is slow for want of an index, or the profile is set; 1 some are; 2 the database
+does not answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
-from pymongo.read_concern import ReadConcern
 
 from ops import stores
+from ops.queries import seen
+from ops.queries.plans import Path, path_of
+from ops.queries.seen import Seen
+from ops.queries.shape import shape_of
+from ops.telling import answer, say
 from slotkeeper.adapters.mongo.documents import Document
 
-MOST = 5_000
-"""Noted statements that are looked at, the newest."""
-READS_MUCH = 20
-"""Documents read for each that is answered: then the index does not fit."""
-_WHOLE = 100
-"""So few are read quickly whatever the index."""
-_OF_THE_SESSION = ("lsid", "$clusterTime", "$db", "txnNumber", "autocommit", "startTransaction")
-_COMMANDS = ("find", "aggregate", "update", "delete", "findAndModify", "insert", "count", "getMore")
-Shape = Mapping[str, Any]  # Any: a statement without its values
+TOP = 20
+SLOW_MS = 100
+EXPLAIN_MS = 5_000
+TOO_MANY = 10
+"""Documents or keys read for one returned, beyond `AT_LEAST`: another index would read less."""
+AT_LEAST = 100
+_UNAUTHORIZED = 13
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
-    """Those of one shape."""
+@dataclass(slots=True)
+class Slow:
+    """Statements of one shape."""
 
-    collection: str
     shape: str
-    count: int
-    slowest_ms: int
-    examined: int
-    returned: int
-    plan: str
+    newest: Seen
+    count: int = 0
+    most_ms: int = 0
+    total_ms: int = 0
+    docs: int = 0
+    keys: int = 0
+    returned: int = 0
+    sources: set[str] = field(default_factory=set)
+    path: Path | None = None
+
+    def add(self, one: Seen) -> None:
+        self.count += 1
+        self.most_ms = max(self.most_ms, one.ms)
+        self.total_ms += one.ms
+        self.docs += one.docs
+        self.keys += one.keys
+        self.returned += one.returned
+        self.sources.add(one.source)
 
     @property
-    def lacks_index(self) -> bool:
-        return "COLLSCAN" in self.plan or (
-            self.examined > _WHOLE and self.examined > READS_MUCH * max(1, self.returned)
-        )
+    def lacks(self) -> str | None:
+        """What is done for want of an index; None where nothing is."""
+        stages = self.path.stages if self.path else self.newest.stages
+        if "COLLSCAN" in stages:
+            return "reads the whole collection: no index serves it"
+        if "SORT" in stages:
+            return "sorts what it finds: no index has it in order"
+        read = max(self.docs, self.keys)
+        if read > AT_LEAST * self.count and read > TOO_MANY * self.returned:
+            return "reads much more than it returns: no index is narrow enough"
+        return None
+
+    @property
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "shape": self.shape,
+            "count": self.count,
+            "maxMs": self.most_ms,
+            "totalMs": self.total_ms,
+            "docsExamined": self.docs,
+            "keysExamined": self.keys,
+            "returned": self.returned,
+            "plan": self.path.told if self.path else None,
+            "lacks": self.lacks,
+            "from": sorted(self.sources),
+        }
+
+    @property
+    def line(self) -> str:
+        read = f"docs {self.docs:,} keys {self.keys:,} returned {self.returned:,}"
+        plan = self.path.told if self.path else "not explained"
+        why = f"\n    {self.lacks}" if self.lacks else ""
+        times = f"{self.count:,} times, up to {self.most_ms:,} ms"
+        return f"{self.shape}\n    {times}; {read}; plan: {plan}{why}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=["show", "on", "off"], nargs="?", default="show")
-    parser.add_argument("--ms", type=int, default=100, metavar="N", help="`on`: slower than this")
-    parser.add_argument("--limit", type=int, default=20, metavar="N", help="shapes to be shown")
-    parser.add_argument("--dry-run", action="store_true", help="`on`, `off`: say what is set now")
+    switch = parser.add_mutually_exclusive_group()
+    switch.add_argument("--on", action="store_true", help="begin to keep slow statements")
+    switch.add_argument("--off", action="store_true", help="stop it, and remove what was kept")
+    parser.add_argument(
+        "--ms", type=int, default=SLOW_MS, metavar="MS", help="slower than (default: %(default)s)"
+    )
+    parser.add_argument("--top", type=int, default=TOP, metavar="N", help="default: %(default)s")
+    parser.add_argument("--dry-run", action="store_true", help="with --on, --off: only say so")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     stores.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    if arguments.ms < 0 or arguments.limit < 1:
-        raise stores.OpsError("--ms is at least 0, --limit at least 1")
+    if arguments.ms < 0 or arguments.top < 1:
+        raise stores.OpsError("--ms is at least 0, --top at least 1")
     with stores.opened(stores.named(arguments)) as (database, _):
-        if arguments.action == "show":
-            return _show(database, arguments)
-        if not arguments.dry_run:
-            level = 1 if arguments.action == "on" else 0
-            database.command("profile", level, slowms=arguments.ms)
-        known = database.command("profile", -1)
-        is_on = "on" if known["was"] else "off"
-        print(f"profiler {is_on} for {database.name}, slower than {known['slowms']} ms")
-    return 0
+        if arguments.on or arguments.off:
+            return _switch(database, arguments)
+        found = slow(database, least_ms=arguments.ms)
+        for one in found[: arguments.top]:
+            answer(one.as_json, as_json=arguments.json, line=one.line)
+    lacking = sum(one.lacks is not None for one in found)
+    say(f"{len(found)} kinds of statements, {lacking} for want of an index")
+    if lacking:
+        say("is one of ours missing? python -m ops indexes validate")
+    return 1 if lacking else 0
 
 
-def _show(database: Database[Document], arguments: argparse.Namespace) -> int:
-    found = statements(database)
-    for one in found[: arguments.limit]:
-        if arguments.json:
-            print(json.dumps({**asdict(one), "lacksIndex": one.lacks_index}))
+def slow(database: Database[Document], *, least_ms: int) -> list[Slow]:
+    """By the time they took together, the most first."""
+    by_shape: dict[str, Slow] = {}
+    for one in _seen(database):
+        if one.ms < least_ms:
             continue
-        advice = "  <- lacks an index" if one.lacks_index else ""
-        print(f"{one.collection}  {one.count} times, up to {one.slowest_ms} ms{advice}")
-        print(f"    {one.shape}")
-        print(f"    {one.plan}; {one.examined} read for {one.returned} answered")
-    if not found:
-        print(
-            "nothing slow" if is_noting(database) else "nothing slow runs now; `slow on` notes it"
-        )
-    return 1 if any(one.lacks_index for one in found) else 0
+        shape = shape_of(one.statement)
+        by_shape.setdefault(shape, Slow(shape=shape, newest=one)).add(one)
+    for each in by_shape.values():
+        each.path = _explained(database, each.newest.statement)
+    return sorted(by_shape.values(), key=lambda each: -each.total_ms)
 
 
-def is_noting(database: Database[Document]) -> bool:
-    return bool(database.command("profile", -1)["was"])
-
-
-def statements(database: Database[Document]) -> list[Statement]:
-    """By shape, those that took longest first. Raises PyMongoError."""
-    noted = database["system.profile"].find({"ns": {"$ne": f"{database.name}.system.profile"}})
-    rows = list(noted.sort("$natural", -1).limit(MOST))
-    if not rows and not is_noting(database):
-        rows = list(_running(database))
-    by_shape: dict[tuple[str, str], list[Document]] = {}
-    for row in rows:
-        collection = str(row.get("ns", "")).partition(".")[2]
-        shape = json.dumps(shape_of(_stated(row)), default=str)
-        by_shape.setdefault((collection, shape), []).append(row)
-    found = [
-        _statement(database, collection, shape, rows)
-        for (collection, shape), rows in by_shape.items()
-    ]
-    return sorted(found, key=lambda one: -one.slowest_ms)
-
-
-def _running(database: Database[Document]) -> Iterable[Document]:
-    """What runs for longer than a second at this moment."""
-    # It takes no read concern.
-    admin = database.client.get_database("admin", read_concern=ReadConcern())
-    found = admin.aggregate(
-        [
-            {"$currentOp": {}},
-            {"$match": {"ns": {"$regex": f"^{database.name}\\."}, "secs_running": {"$gte": 1}}},
-        ]
-    )
-    for row in found:
-        yield {**row, "millis": int(row.get("microsecs_running", 0)) // 1000}
-
-
-def _statement(
-    database: Database[Document], collection: str, shape: str, rows: Sequence[Document]
-) -> Statement:
-    worst = max(rows, key=lambda row: int(row.get("millis", 0)))
-    return Statement(
-        collection=collection,
-        shape=shape,
-        count=len(rows),
-        slowest_ms=int(worst.get("millis", 0)),
-        examined=int(worst.get("docsExamined", 0)),
-        returned=_returned(worst),
-        plan=_plan(database, worst),
-    )
-
-
-def _returned(row: Document) -> int:
-    """Documents answered or changed."""
-    found = (row.get(name) for name in ("nreturned", "nModified", "nMatched", "ndeleted"))
-    return int(next((count for count in found if count is not None), 0))
-
-
-def _plan(database: Database[Document], row: Document) -> str:
-    """How it is carried out now, as `explain` says; else how it was."""
-    stated = {k: v for k, v in _stated(row).items() if k not in _OF_THE_SESSION}
-    name = next((name for name in _COMMANDS if name in stated), None)
-    then = str(row.get("planSummary") or "no plan")
-    if name not in ("find", "aggregate", "count", "findAndModify"):
-        return then
-    # A command's name comes first in it.
-    command = {name: stated.pop(name), **stated}
+def _seen(database: Database[Document]) -> Iterator[Seen]:
     try:
-        told = database.command("explain", command, verbosity="queryPlanner")
+        level, kept = seen.profile_level(database)
+    except OperationFailure as error:
+        if error.code != _UNAUTHORIZED:
+            raise
+        level, kept = 0, False
+    sources: list[tuple[str, Callable[[], Iterator[Seen]]]] = []
+    if kept:
+        sources.append(("the profile", lambda: seen.profiled(database)))
+    else:
+        sources.append(("the server's log", lambda: seen.logged(database)))
+    sources.append(("what runs now", lambda: seen.running(database)))
+    if not level:
+        say("the profile is off: `slow --on --ms 50` keeps each slow statement from now on")
+    for name, source in sources:
+        try:
+            yield from source()
+        except OperationFailure as error:
+            if error.code != _UNAUTHORIZED:
+                raise
+            say(f"{name} is left out: the user may not read it (role clusterMonitor)")
+
+
+def _explained(database: Database[Document], statement: Mapping[str, Any]) -> Path | None:
+    try:
+        return path_of(database, dict(statement), within_ms=EXPLAIN_MS)
     except OperationFailure:
-        return then
-    return " < ".join(_stages(told)) or then
+        return None  # cut short in the log, or the like: told as not explained
 
 
-def _stages(told: Mapping[str, Any]) -> list[str]:
-    if "stages" in told:
-        return _stages(told["stages"][0].get("$cursor", {}))
-    plan = told.get("queryPlanner", {}).get("winningPlan", {})
-    plan = plan.get("queryPlan", plan)
-    found: list[str] = []
-    while plan:
-        index = f" {plan['indexName']}" if "indexName" in plan else ""
-        found.append(f"{plan.get('stage', '?')}{index}")
-        plan = plan.get("inputStage") or next(iter(plan.get("inputStages", [])), None)
-    return found
-
-
-def _stated(row: Document) -> dict[str, Any]:
-    return dict(row.get("originatingCommand") or row.get("command") or {})
-
-
-def shape_of(stated: Any) -> Any:
-    """The statement without its values: nobody's data, and the same for all that are alike."""
-    if not isinstance(stated, Mapping):
-        return "?"
-    return {
-        str(name): _part(name, value)
-        for name, value in stated.items()
-        if name not in _OF_THE_SESSION and not str(name).startswith("$readPreference")
-    }
-
-
-def _part(name: object, value: Any) -> Any:
-    if name in (*_COMMANDS, "sort", "hint", "projection", "fields"):
-        return _named(value)
-    if isinstance(value, Mapping):
-        return shape_of(value)
-    if isinstance(value, list):
-        parts = [shape_of(one) if isinstance(one, Mapping) else "?" for one in value]
-        return parts if any(isinstance(one, Mapping) for one in value) else ["?"]
-    return "?"
-
-
-def _named(value: Any) -> Any:
-    """A collection, or fields with a direction: nothing of anybody's."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Mapping) and all(isinstance(one, int | float) for one in value.values()):
-        return {str(name): int(one) for name, one in value.items()}
-    return shape_of(value)
+def _switch(database: Database[Document], arguments: argparse.Namespace) -> int:
+    level = 1 if arguments.on else 0
+    told = {"profile": level, "slowMs": arguments.ms, "isDryRun": arguments.dry_run}
+    does = "would be" if arguments.dry_run else "is"
+    if arguments.on:
+        line = f"what takes {arguments.ms} ms or longer {does} kept, with its values, until --off"
+    else:
+        line = f"the profile {does} off, and what it kept {does} removed"
+    if not arguments.dry_run:
+        database.command("profile", level, slowms=arguments.ms)
+        if arguments.off:
+            database.drop_collection(seen.PROFILE)
+    answer(told, as_json=arguments.json, line=line)
+    return 0

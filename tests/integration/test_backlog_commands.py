@@ -1,20 +1,21 @@
-"""`python -m ops outbox`, `drain`, `slow` and `seed`, as an operator runs them."""
+"""`python -m ops outbox` and `drain`: what waits to be sent, and that it is gone."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
-from ops import demo_clinic
-from ops.drain import Left, drained
-from ops.slow import shape_of, statements
-from slotkeeper.adapters.mongo.documents import DOCTORS, OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import OUTBOX
 from tests.support.at_the_desk import Operator
 from tests.support.house import House
 from tests.support.servers import Stores
+
+STACK = "slotkeeper-here"
 
 
 @pytest.fixture
@@ -22,211 +23,121 @@ def operator(house: House, stores: Stores) -> Operator:
     return Operator.of(house, stores)
 
 
-# --- outbox ---------------------------------------------------------------------------------------
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, str]]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        sqs: Any = boto3.client("sqs")
+        yield sqs, sqs.create_queue(QueueName=f"{STACK}-notifications")["QueueUrl"]
 
 
-def test_an_empty_outbox_is_told(operator: Operator) -> None:
+def aged(house: House, aggregate: str, seconds: int, count: int = 1, **changes: Any) -> None:
+    at = datetime.now(UTC) - timedelta(seconds=seconds)
+    house.database[OUTBOX].insert_many(
+        [
+            {"_id": f"{aggregate}-{n}", "aggregateId": aggregate, "unsent": True, "at": at}
+            | {"v": 1, "leasedUntil": None}
+            | changes
+            for n in range(count)
+        ]
+    )
+
+
+def test_an_empty_outbox_is_told_as_empty(operator: Operator) -> None:
     done = operator("outbox", "status")
 
-    assert (done.code, done.lines[0]) == (0, "0 unsent, 0 of them with a relay at this moment")
+    assert (done.code, done.out) == (0, "0 events wait\n")
 
 
-def test_what_waits_is_told_by_its_age_oldest_first(house: House, operator: Operator) -> None:
-    first, second = (house.book(house.slot(), house.patient()) for _ in range(2))
-    late = {"$set": {"at": {"$subtract": ["$$NOW", 600_000]}}}
-    house.database[OUTBOX].update_many({"aggregateId": second.id}, [late])
+def test_what_waits_is_told_by_age_and_by_whose_it_is(house: House, operator: Operator) -> None:
+    soon = datetime.now(UTC) + timedelta(seconds=50)
+    aged(house, "bk_old", 400, count=2)
+    aged(house, "bk_new", 5)
+    aged(house, "bk_leased", 100, leasedUntil=soon)
+    aged(house, "bk_was_leased", 90, leasedUntil=datetime.now(UTC) - timedelta(seconds=5))
+    aged(house, "bk_later", 20, v=99)
+    house.database[OUTBOX].insert_one({"_id": "x", "setAside": {"at": soon, "why": "type"}})
+    house.database[OUTBOX].insert_one({"_id": "y", "sentAt": soon, "at": soon})
 
-    done = operator("outbox", "--json")
+    done = operator("outbox", "--top", "3", "--json")
 
-    found = json.loads(done.out)
-    assert done.code == 1
-    assert found["oldest_seconds"] == pytest.approx(600, abs=30)
-    assert found["aggregates"][0][0] == second.id
-    assert {one[0] for one in found["aggregates"]} >= {first.id, second.id}
-    assert operator("outbox", "--late", "3600").code == 0
-
-
-def test_what_is_set_aside_is_no_success(house: House, operator: Operator) -> None:
-    house.database[OUTBOX].insert_one({"_id": "x", "setAside": {"why": "v"}})
-
-    assert operator("outbox").code == 1
-
-
-def test_what_a_relay_has_leased_is_told(house: House, operator: Operator) -> None:
-    house.book(house.slot(), house.patient())
-    [*_] = house.outbox.claim(limit=10)
-
-    found = json.loads(operator("outbox", "--json").out)
-
-    assert found["leased"] == found["unsent"] > 0
+    assert done.code == 0
+    [row] = done.rows
+    assert (row["unsent"], row["leased"], row["ofALaterVersion"], row["setAside"]) == (6, 1, 1, 1)
+    assert 400 <= row["oldestSeconds"] < 460
+    assert [(one["id"], one["events"]) for one in row["aggregates"]] == [
+        ("bk_old", 2),
+        ("bk_leased", 1),
+        ("bk_was_leased", 1),
+    ]
+    assert "set-aside list" in done.err
 
 
-# --- drain ----------------------------------------------------------------------------------------
+def test_it_is_read_by_the_index_of_what_is_unsent(house: House, operator: Operator) -> None:
+    house.database[OUTBOX].drop_index("unsent")
+
+    done = operator("outbox", "status")
+
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
 
 
-class Backlog:
-    """An outbox whose relay moves on when it is called; time passes as it is waited."""
-
-    def __init__(self, outbox: int, queue: int, *, is_stuck: bool = False):
-        self.left, self.is_stuck = [outbox, queue], is_stuck
-        self.time, self.woken = 0.0, 0
-
-    def look(self) -> Left:
-        return Left(*self.left)
-
-    def wake(self) -> None:
-        self.woken += 1
-        if not self.is_stuck:
-            self.left = [0, self.left[0] + self.left[1]]
-
-    def wait(self, seconds: float) -> None:
-        self.time += seconds
-        self.left[1] = 0 if not self.is_stuck else self.left[1]
-
-    def drain(self, seconds: float) -> Left:
-        return drained(self.look, self.wake, seconds=seconds, now=lambda: self.time, wait=self.wait)
-
-
-def test_a_backlog_is_moved_on_until_nothing_is_left() -> None:
-    backlog = Backlog(500, 3)
-
-    assert backlog.drain(60).is_none
-    assert backlog.woken == 1
-
-
-def test_an_empty_one_calls_nobody() -> None:
-    backlog = Backlog(0, 0)
-
-    assert backlog.drain(60).is_none
-    assert (backlog.woken, backlog.time) == (0, 0)
-
-
-def test_one_that_does_not_move_is_given_up_in_time_and_not_called_without_end() -> None:
-    backlog = Backlog(500, 0, is_stuck=True)
-
-    assert backlog.drain(60) == Left(500, 0)
-    assert 60 <= backlog.time < 70
-    assert backlog.woken == 12
-
-
-# --- slow -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def noting(house: House, operator: Operator) -> Iterator[House]:
-    """A house all of whose statements are noted as slow."""
-    assert operator("slow", "on", "--ms", "0").code == 0
-    yield house
-    operator("slow", "off")
-    house.database.drop_collection("system.profile")
-
-
-def test_a_statement_without_an_index_is_found_and_one_with_is_not_blamed(
-    noting: House, operator: Operator
+def test_an_empty_house_is_drained_at_once(
+    operator: Operator, queue: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    noting.hold(noting.slot(), noting.patient())
-    fine = operator("slow", "--json")
-    list(noting.database[SLOTS].find({"nobody": "has this"}))
+    monkeypatch.setattr("ops.drain.EVERY", 0.01)
 
-    done = operator("slow", "--json", "--limit", "100")
+    done = operator("drain", "--stack-name", STACK, "--json")
 
-    assert fine.code == 0
-    assert len(fine.lines) > 2
-    [blamed] = [one for one in map(json.loads, done.lines) if one["lacksIndex"]]
-    assert (done.code, blamed["collection"]) == (1, SLOTS)
-    assert "COLLSCAN" in blamed["plan"]
+    assert done.code == 0
+    assert done.rows == [{"outbox": 0, "queued": 0, "sending": 0}]
 
 
-def test_no_value_is_shown_and_what_is_alike_is_one(noting: House, operator: Operator) -> None:
-    for number in range(5):
-        noting.database[DOCTORS].find_one({"name": f"secret-{number}", "_id": {"$gt": "secret"}})
+def test_a_backlog_that_nobody_works_off_is_told_and_is_a_failure(
+    house: House, operator: Operator, queue: tuple[Any, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.drain.EVERY", 0.01)
+    sqs, url = queue
+    sqs.send_message(QueueUrl=url, MessageBody="a")
+    house.book(house.slot(), house.patient())
+    waiting = len(house.events(unsent=True))
 
-    done = operator("slow", "--json", "--limit", "100")
+    done = operator("drain", "--stack-name", STACK, "--seconds", "0.05", "--json")
+    looked = operator("drain", "--stack-name", STACK, "--dry-run", "--json")
 
-    assert "secret" not in done.out
-    [found] = [one for one in map(json.loads, done.lines) if '"name"' in one["shape"]]
-    assert (found["count"], found["collection"]) == (5, DOCTORS)
-
-
-def test_without_a_profiler_what_runs_is_told(operator: Operator) -> None:
-    done = operator("slow")
-
-    assert (done.code, done.lines) == (0, ["nothing slow runs now; `slow on` notes it"])
+    assert done.code == looked.code == 1
+    assert done.rows == looked.rows == [{"outbox": waiting, "queued": 1, "sending": 0}]
+    assert "its schedule does" in done.err
+    assert "its schedule" not in looked.err
 
 
-def test_a_dry_run_changes_no_profiler(house: House, operator: Operator) -> None:
-    done = operator("slow", "on", "--dry-run")
+def test_the_outbox_alone_is_drained_where_no_stack_is_named(
+    house: House, operator: Operator
+) -> None:
+    house.book(house.slot(), house.patient())
+    house.relay()
+    aged(house, "bk_later", 20, v=99)  # for relays that know it
 
-    assert done.lines[0].startswith("profiler off")
-    assert house.database.command("profile", -1)["was"] == 0
+    done = operator("drain", "--dry-run")
+
+    assert (done.code, done.out) == (0, "outbox 0; the queue is not looked at\n")
 
 
 @pytest.mark.parametrize(
-    ("stated", "shape"),
+    ("words", "told"),
     [
-        ({"find": "slots", "filter": {"_id": "x"}}, {"find": "slots", "filter": {"_id": "?"}}),
-        ({"sort": {"at": 1}}, {"sort": {"at": 1}}),
-        ({"sort": {"at": {"$meta": "x"}}}, {"sort": {"at": {"$meta": "?"}}}),
-        ({"filter": {"$or": [{"a": 1}, {"b": 2}]}}, {"filter": {"$or": [{"a": "?"}, {"b": "?"}]}}),
-        ({"filter": {"a": {"$in": [1, 2, 3]}}}, {"filter": {"a": {"$in": ["?"]}}}),
-        ({"lsid": {"id": 1}, "$db": "x"}, {}),
-        ({"comment": "of somebody"}, {"comment": "?"}),
+        (("drain", "--stack-name", "nobody's", "--dry-run"), "AWS refuses"),
+        (("drain", "--seconds", "-1"), "--seconds is not less than 0"),
+        (("outbox", "--top", "0"), "--top is at least 1"),
     ],
 )
-def test_a_shape_has_names_and_directions_and_no_values(
-    stated: dict[str, Any], shape: dict[str, Any]
+def test_what_cannot_be_done_is_told_in_one_line(
+    operator: Operator, queue: tuple[Any, str], words: tuple[str, ...], told: str
 ) -> None:
-    assert shape_of(stated) == shape
+    done = operator(*words)
 
-
-def test_what_is_no_statement_of_ours_does_not_stop_it(noting: House) -> None:
-    noting.database.command("collStats", SLOTS)
-    noting.database.command("ping")
-
-    assert statements(noting.database) is not None
-
-
-# --- seed -----------------------------------------------------------------------------------------
-
-
-def test_a_seed_can_be_tried_and_adds_once(house: House, operator: Operator) -> None:
-    dry = operator("seed", "--days", "3", "--dry-run", "--json")
-    assert house.database[SLOTS].count_documents({}) == 0
-    first = operator("seed", "--days", "3", "--json")
-    second = operator("seed", "--days", "3", "--json")
-
-    would, added, more = (json.loads(done.out)["slots"] for done in (dry, first, second))
-    assert would == added == house.database[SLOTS].count_documents({}) > 0
-    assert more == 0
-    assert house.database[DOCTORS].count_documents({}) == len(demo_clinic.DOCTORS_OF_CLINIC)
-
-
-def test_a_system_in_use_is_not_seeded_by_mistake(house: House, operator: Operator) -> None:
-    house.book(house.slot(), house.patient())
-
-    refused = operator("seed", "--days", "1")
-
-    assert (refused.code, house.database[DOCTORS].count_documents({"_id": "dr-june-park"})) == (
-        1,
-        0,
-    )
-    assert operator("seed", "--days", "1", "--yes-really").code == 0
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("seed", "--days", "0"),
-        ("seed", "--days", "1000"),
-        ("slow", "--limit", "0"),
-        ("outbox", "--most", "0"),
-        ("slow", "on", "--ms", "-1"),
-    ],
-)
-def test_numbers_that_make_no_sense_are_refused_in_a_line(
-    operator: Callable[..., Any], arguments: tuple[str, ...]
-) -> None:
-    done = operator(*arguments)
-
-    assert done.code == 2
-    assert done.err.startswith("error: ")
+    assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
+    assert told in done.err

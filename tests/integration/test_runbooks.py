@@ -18,7 +18,7 @@ from tests.support.runbooks import Step
 from tests.support.servers import Stores
 
 STACK = "slotkeeper"
-PENDING = {"indexes", "locks"}
+PENDING: set[str] = set()
 """Commands that others write at this time; to be emptied once they are there."""
 QUEUES = ("notifications", "notifications-dlq", "schedules-dlq")
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import sys
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import patch
 
 from ops.__main__ import main
@@ -22,6 +24,11 @@ class Done:
     @property
     def lines(self) -> list[str]:
         return self.out.splitlines()
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Of a command that tells a JSON object a line."""
+        return [json.loads(line) for line in self.lines]
 
 
 @dataclass(frozen=True, slots=True)

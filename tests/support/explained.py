@@ -10,32 +10,7 @@ from typing import Any
 import pymongo.monitoring
 from pymongo import MongoClient
 
-READS = {"find", "aggregate", "count", "distinct"}
-WRITES = {"findAndModify", "update", "delete"}
-_OF_THE_CALL = {
-    *("lsid", "txnNumber", "startTransaction", "autocommit", "stmtIds", "maxTimeMS"),
-    *("readConcern", "writeConcern", "$db", "$clusterTime", "$readPreference"),
-}
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How one statement is carried out.
-
-    `returned` are the documents that come out of the access path: those a find answers, a count or
-    an aggregation goes on with, an update or delete matches.
-    """
-
-    statement: dict[str, Any]
-    stages: frozenset[str]
-    examined: int
-    returned: int
-
-    @property
-    def is_bounded(self) -> bool:
-        """By an index, in its order, and reading next to nothing but what comes out."""
-        is_by_index = not self.stages & {"COLLSCAN", "SORT"}
-        return is_by_index and self.examined <= 2 * self.returned + 1
+from ops.queries.plans import READS, WRITES, Plan, plans_of, statements_of
 
 
 @dataclass
@@ -50,11 +25,8 @@ class Explained:
         return [plan for plan in self.plans if not plan.is_bounded]
 
     def add(self, name: str, database: str, command: dict[str, Any]) -> None:
-        for statement in _statements(name, command):
-            explained = self.client[database].command(
-                "explain", statement, verbosity="executionStats"
-            )
-            self.plans += [_plan(statement, part) for part in _parts(explained)]
+        for statement in statements_of(name, command):
+            self.plans += plans_of(self.client[database], statement)
 
 
 _current: Explained | None = None
@@ -89,61 +61,3 @@ def explained(client: MongoClient[dict[str, Any]]) -> Iterator[Explained]:
         _current = None
     if made.unread:
         raise ExceptionGroup("statements that could not be explained", made.unread)
-
-
-def _statements(name: str, command: dict[str, Any]) -> list[dict[str, Any]]:
-    plain = {key: value for key, value in command.items() if key not in _OF_THE_CALL}
-    many = {"update": "updates", "delete": "deletes"}.get(name)
-    if many is None:
-        return [plain]
-    return [{name: plain[name], many: [one]} for one in plain[many]]
-
-
-def _parts(found: Any) -> Iterator[dict[str, Any]]:  # Any: an explanation is free JSON
-    """The parts of an explanation that tell of an access path: of the statement, of a `$lookup`."""
-    if isinstance(found, list):
-        for one in found:
-            yield from _parts(one)
-    elif isinstance(found, dict):
-        if "executionStats" in found or "$lookup" in found:
-            yield found
-        else:
-            for key, one in found.items():
-                if key != "command":  # what was asked, repeated
-                    yield from _parts(one)
-
-
-def _plan(statement: dict[str, Any], part: dict[str, Any]) -> Plan:
-    if "$lookup" in part:
-        scans = {"COLLSCAN"} if int(part["collectionScans"]) else set[str]()
-        examined, returned = int(part["totalDocsExamined"]), int(part["totalDocsExamined"])
-        return Plan(statement, frozenset(scans), examined, returned)
-    stats = part["executionStats"]
-    returned = max(stats["nReturned"], *_matched(stats["executionStages"]))
-    return Plan(
-        statement,
-        frozenset(_stages(part["queryPlanner"]["winningPlan"])),
-        stats["totalDocsExamined"],
-        returned,
-    )
-
-
-def _matched(stage: dict[str, Any]) -> list[int]:
-    """What updates and deletes match, and what a group is made of."""
-    found = [stage.get("nMatched", 0), stage.get("nWouldDelete", 0)]
-    inner = stage.get("inputStage")
-    if inner is None:
-        return found
-    grouped = [inner["nReturned"]] if stage["stage"].lower() == "group" else []
-    return found + grouped + _matched(inner)
-
-
-def _stages(plan: Any) -> Iterator[str]:  # Any: an explanation is free JSON
-    if isinstance(plan, list):
-        for one in plan:
-            yield from _stages(one)
-    elif isinstance(plan, dict):
-        if "stage" in plan:
-            yield plan["stage"]
-        for one in plan.values():
-            yield from _stages(one)

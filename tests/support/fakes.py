@@ -410,12 +410,12 @@ class FakeSlots(Fake):
         return self._decided(saga.slot_id, CONFIRM, saga.id, request_id)
 
     def release(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str, actor: str
     ) -> SlotDecision:
         with self._called("release"):
             slot = self._get(slot_id)
             if self._live_hold_of(slot, attempt_id, user_id):
-                self._fact(slot, RELEASE, actor=user_id, request_id=request_id)
+                self._fact(slot, RELEASE, actor=actor, request_id=request_id)
                 self._put(slot, status=SlotStatus.ACTIVE, hold=None)
             return self._decided(slot_id, RELEASE, attempt_id, request_id)
 

@@ -38,13 +38,16 @@ class World:
         self.gate.places[ALICE] = {ATTEMPT}
         self.ledger = FakeLedger()
 
-    def release(self, *, user: str = ALICE, request: str = "request-2") -> None:
+    def release(
+        self, *, user: str = ALICE, request: str = "request-2", actor: str | None = None
+    ) -> None:
         release_hold(
             attempt=Attempt(id=ATTEMPT, user_id=user, request_id=request),
             slots=self.slots,
             ledger=self.ledger,
             gate=self.gate,
             together=one_by_one,
+            actor=actor,
         )
 
     @property
@@ -79,6 +82,15 @@ def test_release_is_recorded_as_one_fact_and_no_booking() -> None:
     [fact] = world.ledger.facts.values()
     assert (fact.type, fact.attempt_id, fact.actor) == ("hold.released", ATTEMPT, ALICE)
     assert world.ledger.bookings == {}
+
+
+def test_release_on_the_patient_s_behalf_is_recorded_as_whose_act_it_was() -> None:
+    world = World()
+
+    world.release(actor="operator")
+
+    [fact] = world.ledger.facts.values()
+    assert (fact.user_id, fact.actor) == (ALICE, "operator")
 
 
 def test_release_survives_redis_failing_to_forget() -> None:

@@ -107,9 +107,9 @@ class SlotStore(Protocol):
         ...
 
     def release(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str, actor: str
     ) -> SlotDecision:
-        """Free the slot from this attempt's live hold. Raises NotFound."""
+        """Free the slot from this attempt's live hold; `actor` does. Raises NotFound."""
         ...
 
     def expire_due(self, *, limit: int, request_id: str) -> int:

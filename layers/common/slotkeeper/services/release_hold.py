@@ -21,8 +21,11 @@ def release_hold(
     gate: HoldGate,
     together: Together,
     sagas: SagaStore | None = None,
+    actor: str | None = None,
 ) -> None:
     """Free the slot this attempt holds; with `sagas`, what is being paid for it goes back.
+
+    `actor` is who does it on the patient's behalf (None: the patient).
 
     Raises:
         NotFound: not this patient's attempt.
@@ -41,6 +44,7 @@ def release_hold(
         attempt_id=attempt.id,
         user_id=attempt.user_id,
         request_id=attempt.request_id,
+        actor=actor or attempt.user_id,
     )
     fact = decision.event
     if fact is None or not decision.made:

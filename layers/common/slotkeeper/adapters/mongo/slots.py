@@ -244,12 +244,12 @@ class MongoSlots:
         return decided(document, CONFIRM.event, request_id, attempt_id=attempt_id)
 
     def release(
-        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str
+        self, slot_id: str, *, attempt_id: str, user_id: str, request_id: str, actor: str
     ) -> SlotDecision:
         document = self._change(
             slot_id,
             is_live_hold_of(attempt_id, user_id),
-            transition(RELEASE, actor=user_id, request_id=request_id),
+            transition(RELEASE, actor=actor, request_id=request_id),
         )
         return decided(document, RELEASE.event, request_id, attempt_id=attempt_id)
 
