@@ -87,16 +87,18 @@ def test_every_command_of_every_runbook_does_its_work(
     sqs: Any = boto3.client("sqs")
     ran = [step for step in steps if step.words[3] not in PENDING]
 
-    SqsJobs(sqs, queues["notifications-dlq"]).send_events(house.queue.events)
+    failed_for_good = list(house.queue.events)
+    SqsJobs(sqs, queues["notifications-dlq"]).send_events(failed_for_good)
     failures, brought_back = [], 0
     for step in ran:
         failures.append(failed(step, monkeypatch))
+        house.relay()  # as its schedule does, of what the commands themselves change
         # Nobody else takes from it here: what was brought back would wait for ever.
         brought_back += taken(sqs, queues["notifications"])
 
     assert [failure for failure in failures if failure] == []
     assert len(ran) >= 10
-    assert brought_back == len(house.queue.events) > 0
+    assert brought_back == len(failed_for_good) > 0
 
 
 def test_what_is_pending_is_what_the_runbooks_name_and_nobody_has_written(
