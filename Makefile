@@ -23,7 +23,7 @@ help: ## this list
 ## ---- run it
 .PHONY: run down demo token tokens inbox logs clean
 .PHONY: backup drill
-.PHONY: outbox drain slow seed dlq redrive set-aside export-person erase-person audit-head providers unlock
+.PHONY: locks outbox drain slow seed go-live dlq redrive set-aside export-person erase-person audit-head providers unlock
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator TRACING=http://127.0.0.1:4318: set everything up and bring the system up, ready to use
 	@$(PY) -m local up
 down: ## stop what `make run` started; data stays
@@ -49,14 +49,20 @@ export-person: ## ID=...: all that is held about a person of the running system,
 erase-person: ## ID=... DRY=1 CANCEL=1: forget them (docs/privacy.md); only say so; cancel what is to come
 	@$(PY) -m ops erase --user "$(ID)" $(if $(DRY),--dry-run) $(if $(CANCEL),--cancel) \
 	  --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
-outbox: ## what waits in the outbox of the running system to be sent
-	@$(PY) -m ops outbox status --stack .local/stack.json
-drain: ## wait until everything that is to be told has been told
-	@$(PY) -m ops drain --stack .local/stack.json
-slow: ## ACTION=show|on|off MS=100: slow statements of the running system's MongoDB
-	@$(PY) -m ops slow $(or $(ACTION),show) --ms "$(or $(MS),100)" --stack .local/stack.json
-seed: ## DAYS=30: demo doctors and free slots for the running system
-	@$(PY) -m ops seed --days "$(or $(DAYS),30)" --stack .local/stack.json
+locks: ## DOCTOR=ID RELEASE=SLOT REASON=... DRY=1: who has which slot of the running system; let one go by force
+	@$(PY) -m ops locks $(if $(RELEASE),release "$(RELEASE)" $(if $(REASON),--reason "$(REASON)") $(if $(DRY),--dry-run),\
+	  list $(if $(DOCTOR),--doctor "$(DOCTOR)")) --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+outbox: ## what waits in the outbox of the running system, and for how long
+	@$(PY) -m ops outbox status --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+drain: ## SECONDS=600: wait until everything that is to be told has been told
+	@$(PY) -m ops drain $(if $(SECONDS),--seconds "$(SECONDS)") --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+slow: ## ON=1 OFF=1 MS=100: slow statements of the running system's MongoDB, explained
+	@$(PY) -m ops slow $(if $(ON),--on) $(if $(OFF),--off) --ms "$(or $(MS),100)" --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+seed: ## DOCTORS=3 DAYS=30 DRY=1: demo doctors and free slots for the running system
+	@$(PY) -m ops seed --doctors "$(or $(DOCTORS),3)" --days "$(or $(DAYS),30)" $(if $(DRY),--dry-run) --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
+go-live: ## what the running system lacks before patients may come, as far as one machine can have it
+	@$(PY) -m local token --user go-live --role patient | \
+	  $(PY) -m ops go-live --local --token-file - --stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json"
 audit-head: ## the newest block of the audit log's chain, to be kept elsewhere; URI=mongodb://...: another system's
 	@$(PY) -m ops audit head $(if $(URI),--mongo-uri "$(URI)",--stack .local/stack.json)
 providers: ## how the providers of SMS and email do; TO=none|sns|deployed REASON=...: switch SMS (DRY=1 says what would be)
@@ -151,8 +157,9 @@ cost: ## BOOKINGS=20 WRITE=1: what a million bookings cost, measured on the runn
 	@$(PY) -m local cost --bookings "$(or $(BOOKINGS),20)" $(if $(WRITE),--write)
 build: ## sam build for a deployment, into .aws-sam/build
 	@$(PY) -m local build
-indexes: ## URI=mongodb://...: create the indexes of a deployed system
-	@$(PY) -m local indexes --uri "$(URI)"
+indexes: ## VALIDATE=1 DRY=1: create the running system's indexes, or see whether all are there; URI=mongodb://...: another's
+	@$(PY) -m ops indexes $(if $(VALIDATE),validate,create) $(if $(DRY),--dry-run) \
+	  $(if $(URI),--mongo-uri "$(URI)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json")
 roles: ## URI=mongodb://...: create the database role of a deployed system's functions (docs/audit.md)
 	@$(PY) -m ops roles --mongo-uri "$(URI)"
 openapi: ## write openapi.json anew from what the handlers declare

@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-from typing import Any
 
 from local.config import TOOLS, Config, as_running, from_environment
 from local.progress import LocalError, say
@@ -28,7 +27,6 @@ def main() -> int:
     cost = commands.add_parser("cost")
     cost.add_argument("--bookings", type=int, default=20)
     cost.add_argument("--write", action="store_true", help="into docs/cost.md")
-    commands.add_parser("indexes").add_argument("--uri", required=True)
     token = commands.add_parser("token")
     token.add_argument("--user", required=True)
     tokens = commands.add_parser("tokens")
@@ -86,13 +84,6 @@ def _manage(arguments: argparse.Namespace, config: Config) -> int:
                 given=arguments.parameters.split(),
                 is_dry=arguments.dry_run,
             )
-        case "indexes":
-            from pymongo import MongoClient
-
-            from slotkeeper.adapters.mongo.indexes import create_indexes
-
-            with MongoClient[dict[str, Any]](arguments.uri) as client:
-                create_indexes(client.get_default_database("slotkeeper"))
     return 0
 
 

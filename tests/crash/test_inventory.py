@@ -25,6 +25,7 @@ SEEN_ELSEWHERE = {
     *(f"controls.changes[].{name}" for name in ("provider", "fallbackToEmail", "by", "at")),
     "controls.changes[].reason",
     *(f"audit_logs.details.{name}" for name in ("provider", "fallbackToEmail")),
+    *(f"audit_logs.details.{name}" for name in ("slotId", "attemptId", "why")),
     *(f"outbox.{name}" for name in ("setAside.at", "setAside.why", "leaseId")),
     "outbox.traceparent",  # where requests are traced
 }
