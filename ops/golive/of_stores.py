@@ -14,6 +14,7 @@ from bson.timestamp import Timestamp
 from pymongo import DESCENDING
 from pymongo.errors import OperationFailure
 from redis import Redis
+from redis.exceptions import RedisError
 
 from ops import drills, roles
 from ops.check import check
@@ -117,7 +118,7 @@ def _asked_of_any(url: str, ask: Callable[[Redis], str]) -> str:
         with connect(one, "single") as node:
             try:
                 return ask(node)
-            except OSError as error:
+            except (RedisError, OSError) as error:
                 found = error
     raise found or Missing(f"no node in {len(read(url, 'cluster').hosts)} answers")
 

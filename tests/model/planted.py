@@ -152,6 +152,7 @@ class _SweepsEverything(MongoSlots):
                 attempt_id=slot["hold"]["attemptId"],
                 user_id=slot["hold"]["userId"],
                 request_id=request_id,
+                actor=slot["hold"]["userId"],
             )
         return super().expire_due(limit=limit, request_id=request_id)
 

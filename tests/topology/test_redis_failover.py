@@ -12,6 +12,9 @@ from redis import Redis
 from redis.crc import key_slot
 
 from local.processes import Server
+from ops.golive.ground import Ground, Missing
+from ops.golive.of_stores import redis_members
+from ops.stores import Named
 from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.cluster import Cluster
 from slotkeeper.adapters.redis.codes import RedisCodes
@@ -45,6 +48,35 @@ def there(house: House, redis: Redis) -> House:
         gate=RedisGate(redis, house.keys, house.policy),
         codes=RedisCodes(redis, house.keys, house.policy),
     )
+
+
+def test_the_go_live_checklist_sees_who_could_take_over(
+    there: House, redis_nodes: RedisNodes
+) -> None:
+    config = redis_nodes.config
+    where = Named(
+        mongo_uri="",
+        redis_url=config.redis_url,
+        redis_mode=config.redis_mode,
+        redis_sentinel_master="slotkeeper",
+        environment="",
+    )
+    ground = Ground(
+        where=where,
+        database=there.database,
+        redis=there.redis,
+        account=None,
+        api_url=None,
+        token=None,
+    )
+
+    def look() -> str:
+        try:
+            return redis_members(ground)
+        except Missing as missing:  # replicas that have only just begun
+            raise Unavailable from missing
+
+    assert "replica" in in_the_end(look)[1]
 
 
 def test_a_slot_is_held_confirmed_and_called_off(there: House) -> None:

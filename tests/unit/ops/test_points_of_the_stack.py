@@ -21,6 +21,7 @@ from ops.queues import Account
 from ops.stores import Named
 
 STACK = "slotkeeper"
+A_TOKEN = "of-nobody"
 OF_GUIDE = {
     "Canary + rollback tested": {"canary", "rollback-drill"},
     "Indexes created and validated with `explain()`": {"indexes"},
@@ -294,11 +295,11 @@ def test_a_hold_without_a_key_that_is_refused_for_it_is_there(
 ) -> None:
     asked = answering(monkeypatch, 400, REFUSAL)
 
-    told = of_stack.idempotency(ground(None, token="t1"))
+    told = of_stack.idempotency(ground(None, token=A_TOKEN))
 
     assert told == "a hold without a key is refused"
     assert asked[0]["url"] == "https://api.example.com/prod/bookings"
-    assert asked[0]["headers"]["Authorization"] == "Bearer t1"
+    assert asked[0]["headers"]["Authorization"] == f"Bearer {A_TOKEN}"
     assert "Idempotency-Key" not in asked[0]["headers"]
 
 
@@ -318,7 +319,7 @@ def test_any_other_answer_is_missing(
 ) -> None:
     answering(monkeypatch, status, body)
 
-    assert told in missing(of_stack.idempotency, ground(None, token="t1"))
+    assert told in missing(of_stack.idempotency, ground(None, token=A_TOKEN))
 
 
 def test_without_a_token_the_api_cannot_be_asked() -> None:
