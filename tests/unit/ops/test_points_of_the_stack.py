@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -12,8 +13,9 @@ import urllib3
 from moto import mock_aws
 
 from local.config import ROOT
+from ops.__main__ import COMMANDS
 from ops.golive import of_stack
-from ops.golive.ground import Ground, Missing
+from ops.golive.ground import Ground, Missing, Point
 from ops.golive.of_stack import ALARMS
 from ops.golive.of_stores import FIXED, mongodb_version
 from ops.golive.points import POINTS
@@ -21,7 +23,7 @@ from ops.queues import Account
 from ops.stores import Named
 
 STACK = "slotkeeper"
-A_TOKEN = "of-nobody"
+PATIENT = "of-nobody"
 OF_GUIDE = {
     "Canary + rollback tested": {"canary", "rollback-drill"},
     "Indexes created and validated with `explain()`": {"indexes"},
@@ -245,6 +247,22 @@ def test_a_dashboard_and_a_web_acl_are_there_once_they_are(
     assert of_stack.web_acl(ground(account)) == "before the API"
 
 
+def test_each_alarm_is_one_of_the_template_and_has_its_page() -> None:
+    template = (ROOT / "template.yaml").read_text()
+
+    for name in ALARMS:
+        assert f'AlarmName: !Sub "${{AWS::StackName}}-{name}"' in template
+        assert (ROOT / "docs" / "runbooks" / f"{name}.md").exists()
+
+
+@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.id)
+def test_what_mends_a_point_is_there(point: Point) -> None:
+    for page in re.findall(r"docs/[\w/-]+\.md", point.mend):
+        assert (ROOT / page).exists()
+    for command in re.findall(r"python -m ops ([\w-]+)", point.mend):
+        assert command in COMMANDS
+
+
 def test_dead_letters_are_told(account: Account) -> None:
     sqs = account.client("sqs")
     urls = {
@@ -295,11 +313,11 @@ def test_a_hold_without_a_key_that_is_refused_for_it_is_there(
 ) -> None:
     asked = answering(monkeypatch, 400, REFUSAL)
 
-    told = of_stack.idempotency(ground(None, token=A_TOKEN))
+    told = of_stack.idempotency(ground(None, token=PATIENT))
 
     assert told == "a hold without a key is refused"
     assert asked[0]["url"] == "https://api.example.com/prod/bookings"
-    assert asked[0]["headers"]["Authorization"] == f"Bearer {A_TOKEN}"
+    assert asked[0]["headers"]["Authorization"] == f"Bearer {PATIENT}"
     assert "Idempotency-Key" not in asked[0]["headers"]
 
 
@@ -319,7 +337,7 @@ def test_any_other_answer_is_missing(
 ) -> None:
     answering(monkeypatch, status, body)
 
-    assert told in missing(of_stack.idempotency, ground(None, token=A_TOKEN))
+    assert told in missing(of_stack.idempotency, ground(None, token=PATIENT))
 
 
 def test_without_a_token_the_api_cannot_be_asked() -> None:
