@@ -70,7 +70,9 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         if not arguments.host.startswith(("https://", "http://")):
             raise LocalError(f"HOST is an https:// or http:// address; not {arguments.host!r}")
         if arguments.tokens is None:
-            raise LocalError("another system's patients are not ours to make: TOKENS=file, see docs/load.md")
+            raise LocalError(
+                "another system's patients are not ours to make: TOKENS=file, see docs/load.md"
+            )
         _require_people(arguments.tokens)
         if not arguments.codes:
             say("codes cannot be read there: patients hold and let go (CODES=command reads them)")

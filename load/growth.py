@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from statistics import median
 
 FEWEST = 12
@@ -33,7 +34,7 @@ def grows(values: Sequence[float], floor: float) -> bool:
     rise = levels[-1] - levels[0]
     is_much = rise > max(floor, SHARE * levels[0])
     # A step that happened once is a new level, not growth: each quarter must have its part of it.
-    steps = [after - before for before, after in zip(levels, levels[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(levels)]
     return is_much and all(step > rise * 0.1 for step in steps)
 
 

@@ -178,7 +178,7 @@ def _progress(environment: Any) -> str:
     elapsed = time.monotonic() - _began
     step = steps.at(_steps, elapsed)
     total = environment.stats.total
-    kinds = {kind: 0 for kind in Meaning}
+    kinds = dict.fromkeys(Meaning, 0)
     for (_, _, _, kind), count in answered.items():
         kinds[Meaning(kind)] += count
     return (

@@ -44,7 +44,9 @@ def complaints(found: Evidence, *, tolerate_503: float) -> list[str]:
         told.append(f"{statuses[_503]} answers with 503: {share:.2%}, more than {tolerate_503:.2%}")
     failed = results.count("failed") - sum(n for s, n in statuses.items() if s >= 500)
     if failed:
-        told.append(f"{failed} requests failed otherwise (refused as they must not be, or no answer)")
+        told.append(
+            f"{failed} requests failed otherwise (refused as they must not be, or no answer)"
+        )
     if found.lost:
         some = ", ".join(found.lost[:5])
         told.append(f"{len(found.lost)} of {found.confirmed} confirmations lost: {some}")
@@ -80,9 +82,11 @@ def as_text(found: Evidence, told: Sequence[str]) -> str:
     results = found.results
     rate = results.requests / results.seconds if results.seconds else 0.0
     lines = [
-        f"{results.requests:,} requests in {results.seconds:.0f} s, {rate:.1f} a second; "
-        f"{results.count('refused'):,} refused as they must be, "
-        f"{results.count('failed'):,} failed",
+        (
+            f"{results.requests:,} requests in {results.seconds:.0f} s, {rate:.1f} a second; "
+            f"{results.count('refused'):,} refused as they must be, "
+            f"{results.count('failed'):,} failed"
+        ),
         "",
         f"{'':20}{'count':>9}{'p50 ms':>9}{'p95 ms':>9}{'p99 ms':>9}{'longest':>9}",
     ]

@@ -24,7 +24,7 @@ WANTED = ("3.13", "3.12", "3.11")
 ENVIRONMENTS = ("dev", "sam", "emulator")
 """Apart, because SAM CLI and the emulator pin versions of botocore that exclude each other."""
 ON_DEMAND = ("scan", "load")
-"""What nobody needs who only wants to see the system run: scanners of half a gigabyte, and locust."""
+"""What nobody needs who only wants to see the system run: scanners, half a gigabyte; locust."""
 
 
 def main() -> None:

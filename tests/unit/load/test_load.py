@@ -27,7 +27,11 @@ def test_a_ramp_is_once_twice_and_three_times_the_peak_for_a_third_each() -> Non
 def test_a_soak_is_steady_until_it_is_over() -> None:
     made = steps.steady(7, 60.0)
 
-    assert [step and step.users for step in (steps.at(made, s) for s in (0, 59, 60))] == [7, 7, None]
+    assert [step and step.users for step in (steps.at(made, s) for s in (0, 59, 60))] == [
+        7,
+        7,
+        None,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,8 +90,12 @@ def test_what_grows_is_named_with_its_first_and_last_value() -> None:
 
 
 def test_a_booking_that_is_gone_or_ended_unasked_is_lost() -> None:
-    told = [Confirmed("a", 0, False), Confirmed("b", 0, False), Confirmed("c", 1, False)]
-    told += [Confirmed("d", 1, True), Confirmed("e", 1, True)]
+    told = [
+        Confirmed("a", 0, was_ended=False),
+        Confirmed("b", 0, was_ended=False),
+        Confirmed("c", 1, was_ended=False),
+    ]
+    told += [Confirmed("d", 1, was_ended=True), Confirmed("e", 1, was_ended=True)]
     there = {"a": "confirmed", "c": "cancelled", "d": "cancelled", "e": "confirmed"}
 
     assert kept.lost(told, lambda _: there) == ["b", "c"]
@@ -102,7 +110,10 @@ def test_notes_of_a_run_are_one_confirmation_for_each_booking(tmp_path: Path) ->
     ]
     file.write_text("\n".join(map(json.dumps, lines)))
 
-    assert read_confirmed(file) == [Confirmed("a", 3, True), Confirmed("b", 4, False)]
+    assert read_confirmed(file) == [
+        Confirmed("a", 3, was_ended=True),
+        Confirmed("b", 4, was_ended=False),
+    ]
     assert read_confirmed(tmp_path / "none") == []
 
 
@@ -138,7 +149,8 @@ def evidence(*answers: tuple[int, str, str, int], **more: Any) -> Evidence:
         seconds=10.0,
         times={"hold": Times(count=5, p50=10, p95=20, p99=30, longest=40)},
         answers=[
-            Answers(operation="hold", status=s, code=c, meaning=m, count=n) for s, c, m, n in answers
+            Answers(operation="hold", status=s, code=c, meaning=m, count=n)
+            for s, c, m, n in answers
         ],
     )
     usual: dict[str, Any] = {
