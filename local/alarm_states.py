@@ -67,7 +67,8 @@ def computed(expression: str, metrics: Mapping[str, Series]) -> list[float | Non
         tree = ast.parse(expression.replace("&&", " and ").replace("||", " or "), mode="eval")
     except SyntaxError as error:
         raise NotUnderstood(expression) from error
-    length = max((len(series) for series in metrics.values()), default=0)
+    # Of no metric at all it is still looked at, if only to tell that it is not understood.
+    length = max((len(series) for series in metrics.values()), default=1)
     found = []
     for n in range(length):
         values = {name: series[n] for name, series in metrics.items()}

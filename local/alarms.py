@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,17 @@ from local import aws
 from local.alarm_states import NotUnderstood, Series, computed, state
 from local.config import STACK, Config
 
+_SELECT = re.compile(
+    r"SELECT\s+(?P<statistic>\w+)\((?P<metric>\w+)\)\s+"
+    r'FROM\s+SCHEMA\("(?P<namespace>[^"]+)",(?P<dimensions>[^)]+)\)',
+    re.IGNORECASE,
+)
+"""The one kind of Metrics Insights query that is understood: a metric over all its labels."""
+_TOGETHER: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
+    "SUM": ("Sum", sum),
+    "MAX": ("Maximum", max),
+    "MIN": ("Minimum", min),
+}
 _RUNBOOK = re.compile(r"\S*[\w.-]+\.md\b")
 
 
@@ -78,7 +89,9 @@ def _series(cloudwatch: Any, alarm: dict[str, Any], now: datetime) -> Series:
     result: Series | None = None
     # A query may come before those it is computed from.
     for query in sorted(alarm.get("Metrics", []), key=lambda query: "Expression" in query):
-        if "Expression" in query:
+        if (selected := _SELECT.fullmatch(query.get("Expression", "").strip())) is not None:
+            metrics[query["Id"]] = _selected(cloudwatch, selected, query["Period"], periods, now)
+        elif "Expression" in query:
             metrics[query["Id"]] = computed(query["Expression"], metrics)
         else:
             metrics[query["Id"]] = _asked(cloudwatch, query, periods, now)
@@ -87,6 +100,39 @@ def _series(cloudwatch: Any, alarm: dict[str, Any], now: datetime) -> Series:
     if result is None:
         raise NotUnderstood(str(alarm["AlarmName"]))
     return result
+
+
+def _selected(
+    cloudwatch: Any, selected: re.Match[str], period: int, periods: int, now: datetime
+) -> Series:
+    """Of a query over all metrics of a name that have just the dimensions of the schema."""
+    names = {name.strip().strip('"') for name in selected["dimensions"].split(",")}
+    metric = {"Namespace": selected["namespace"], "MetricName": selected["metric"]}
+    statistic = selected["statistic"].upper()
+    if statistic not in _TOGETHER:
+        raise NotUnderstood(selected.group())
+    found = [
+        _asked(
+            cloudwatch,
+            {
+                "Id": "m",
+                "MetricStat": {
+                    "Metric": metric | {"Dimensions": told["Dimensions"]},
+                    "Period": period,
+                    "Stat": _TOGETHER[statistic][0],
+                },
+            },
+            periods,
+            now,
+        )
+        for page in cloudwatch.get_paginator("list_metrics").paginate(**metric)
+        for told in page["Metrics"]
+        if {dimension["Name"] for dimension in told["Dimensions"]} == names
+    ]
+    together = _TOGETHER[statistic][1]
+    columns = zip(*found, strict=True) if found else [()] * periods
+    there = ([value for value in column if value is not None] for column in columns)
+    return [float(together(values)) if values else None for values in there]
 
 
 def _query(alarm: dict[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What CloudWatch does by itself and the emulator does not: metrics of log lines, alarms by them.
 
 Only on this machine. The functions' EMF lines are read from their log groups and put as metrics, as
-CloudWatch would. The numbers that AWS's own services publish are derived as well as can be: depth and
-age of each queue from what SQS tells; requests and 5xx of the API from the functions' own log, so
-without what the gateway itself refuses and without its part of the latency. Then each alarm is given
-its state.
+CloudWatch would. The numbers that AWS's own services publish are derived as well as can be: depth
+and age of each queue from what SQS tells; requests and 5xx of the API from the functions' own log,
+so without what the gateway itself refuses and without its part of the latency. Then each alarm is
+given its state.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ import json
 import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -45,7 +46,9 @@ class Bridge:
         self._cloudwatch = aws.client(config, "cloudwatch")
         self._sqs = aws.client(config, "sqs")
         self._from_ms = int(time.time() * 1000)
-        self._seen: dict[str, int] = {}
+        self._seen: Counter[tuple[str, int, str]] = Counter()
+        self.error: Exception | None = None
+        """What ended it, where that was a mistake of ours."""
         self.not_evaluated: list[str] = []
         """Alarms that use what is not understood here."""
 
@@ -64,17 +67,19 @@ class Bridge:
 
     def _new_lines(self) -> Iterator[str]:
         now = int(time.time() * 1000)
+        # Lines have no id here, and two of one invocation may be alike: they are counted.
+        there: Counter[tuple[str, int, str]] = Counter()
         for group in self._groups:
             pages = self._logs.get_paginator("filter_log_events")
             for page in pages.paginate(
                 logGroupName=group, startTime=max(self._from_ms, now - _OVERLAP_MS)
             ):
                 for event in page["events"]:
-                    if event["eventId"] not in self._seen:
-                        self._seen[event["eventId"]] = event["timestamp"]
-                        yield event["message"]
-        oldest = now - 2 * _OVERLAP_MS
-        self._seen = {id_: at for id_, at in self._seen.items() if at >= oldest}
+                    there[event["logStreamName"], event["timestamp"], event["message"]] += 1
+        for (_, _, line), number in (there - self._seen).items():
+            yield from [line] * number
+        # Those that were there last time and are too old to be asked for again are forgotten.
+        self._seen = there
 
     def _queues(self) -> Iterator[Point]:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -110,8 +115,13 @@ def running(config: Config, stack: Mapping[str, Any]) -> Iterator[Bridge]:
         def work() -> None:
             while not stopping.is_set():
                 # The emulator may not be there for a moment: the lines will be, next time.
-                with suppress(BotoCoreError, ClientError, OSError):
+                try:
                     bridge.step()
+                except (BotoCoreError, ClientError, OSError):
+                    pass
+                except Exception as error:
+                    bridge.error = error
+                    raise
                 stopping.wait(LOOKS_EVERY_SECONDS)
 
         thread = threading.Thread(target=work, daemon=True)
@@ -138,6 +148,8 @@ def watch(config: Config, stack: Mapping[str, Any]) -> None:
                 print(f"--- {datetime.now(UTC):%H:%M:%S} UTC", flush=True)
                 print("\n".join(lines) or "no alarm", flush=True)
                 shown = lines
+            if bridge.error is not None:
+                raise LocalError(f"the metrics are not followed any more: {bridge.error!r}")
             time.sleep(LOOKS_EVERY_SECONDS)
 
 

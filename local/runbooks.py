@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.alarms import Alarm
-from local.config import ROOT, Config
+from local.config import ADMIN, ENVIRONMENT, ROOT, STACK, Config
 from local.progress import LocalError
 
 _BLOCK = re.compile(
     r"^[ \t]*```(?:sh|bash|shell|console)?[ \t]*\n(.*?)^[ \t]*```", re.MULTILINE | re.DOTALL
 )
-_PLACEHOLDER = re.compile(r"<([\w -]+)>|\b([A-Z][A-Z_]+_ID)\b")
 _SECONDS = 300.0
 
 
@@ -51,38 +50,33 @@ def of(alarm: Alarm, root: Path = ROOT) -> Runbook:
         raise LocalError(f"alarm {alarm.id} names {alarm.runbook}, which is not there") from error
 
 
-def filled(command: str, values: Mapping[str, str]) -> str:
-    """The command with what an operator fills in: `<slot id>` and `SLOT_ID` by the name "slot id".
+def run(
+    config: Config, command: str, variables: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """The command as written, by the shell, from the checkout, against this very system.
+
+    `variables` are what the operator sets besides those of docs/runbooks/README.md.
 
     Raises:
-        LocalError: it asks for something else.
+        LocalError: it takes too long.
     """
-
-    def fill(found: re.Match[str]) -> str:
-        name = (found[1] or found[2]).lower().replace("_", " ").replace("-", " ")
-        if name not in values:
-            raise LocalError(f"what is {found[0]!r} in {command!r}?")
-        return shlex.quote(values[name])
-
-    return _PLACEHOLDER.sub(fill, command)
-
-
-def run(config: Config, command: str) -> subprocess.CompletedProcess[str]:
-    """The command as written, from the checkout, against this very system."""
-    argv = shlex.split(command)
-    if argv[:2] in (["python", "-m"], ["python3", "-m"]):
-        argv[0] = sys.executable
-    argv = [
-        str(config.state / "stack.json") if word == ".local/stack.json" else word for word in argv
-    ]
+    endpoint = {"AWS_ENDPOINT_URL": config.aws_endpoint}
     environment = {
         **os.environ,
+        **ADMIN,
+        **endpoint,
+        # `python` is the one that has what the commands need.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")]),
         "SLOTKEEPER_STATE": str(config.state),
+        "STORES": f"--stack {config.state / 'stack.json'}",
+        "STACK": STACK,
+        "ENVIRONMENT": ENVIRONMENT,
+        **variables,
     }
     try:
         return subprocess.run(
-            argv,
+            ["/bin/sh", "-euc", command],
             cwd=ROOT,
             env=environment,
             capture_output=True,
@@ -91,7 +85,5 @@ def run(config: Config, command: str) -> subprocess.CompletedProcess[str]:
             timeout=_SECONDS,
             stdin=subprocess.DEVNULL,
         )
-    except FileNotFoundError as error:
-        raise LocalError(f"{argv[0]} is no program here: {command!r}") from error
     except subprocess.TimeoutExpired as error:
         raise LocalError(f"{command!r} took longer than {_SECONDS:.0f} s") from error

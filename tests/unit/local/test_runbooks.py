@@ -9,6 +9,7 @@ import pytest
 
 from local import runbooks
 from local.alarms import Alarm
+from local.config import from_environment
 from local.progress import LocalError
 
 PAGE = """# SMS are not sent
@@ -69,10 +70,11 @@ def test_a_command_is_found_by_words_of_it_in_the_blocks_alone(root: Path) -> No
         book.command("switch", "now")
 
 
-def test_what_the_operator_fills_in_is_filled_in() -> None:
-    values = {"slot id": "sl_1; rm"}
+def test_a_command_runs_with_the_variables_that_runbooks_use(tmp_path: Path) -> None:
+    config = replace(from_environment(), state=tmp_path)
 
-    assert runbooks.filled("ops locks release <slot-id>", values) == "ops locks release 'sl_1; rm'"
-    assert runbooks.filled("ops locks release SLOT_ID", values).endswith("'sl_1; rm'")
-    with pytest.raises(LocalError, match="<who>"):
-        runbooks.filled("ops locks release <who>", values)
+    done = runbooks.run(config, 'echo "$STACK $ENVIRONMENT $SLOT" $STORES; false', {"SLOT": "s1"})
+
+    assert done.stdout == f"slotkeeper-local local s1 --stack {tmp_path}/stack.json\n"
+    assert done.returncode == 1
+    assert runbooks.run(config, "echo $NOT_SET_BY_ANYBODY", {}).returncode != 0
