@@ -95,7 +95,7 @@ class Walk:
         finally:
             outage.end()
         _tell("The provider says that it is back")
-        self._follow(book, "providers", "switch", "sns")
+        self._follow(book, "providers", "switch", "deployed")
         with at_it(self._hold_and_release(), 2.0):
             self._ends(SMS)
         self._code_comes(patient, "sms")

@@ -70,6 +70,7 @@ def run(
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")]),
         "SLOTKEEPER_STATE": str(config.state),
         "STORES": f"--stack {config.state / 'stack.json'}",
+        "QUEUES": f"--stack {config.state / 'stack.json'}",
         "STACK": STACK,
         "ENVIRONMENT": ENVIRONMENT,
         **variables,
