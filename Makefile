@@ -11,6 +11,10 @@ endif
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
 PY := $(ANY_PYTHON) local/bootstrap.py
 # The scanners' environment is made when it is first needed: it is half a gigabyte.
+LOADING := $(ANY_PYTHON) local/bootstrap.py --also load -m load
+LOAD_OPTIONS = $(if $(HOST),--host "$(HOST)") $(if $(RATE),--rate "$(RATE)") $(if $(URI),--mongo-uri "$(URI)") \
+  $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(TOKENS),--tokens "$(TOKENS)") $(if $(CODES),--codes "$(CODES)") \
+  $(if $(TOLERATE_503),--tolerate-503 "$(TOLERATE_503)")
 SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
@@ -21,7 +25,7 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 ## ---- run it
-.PHONY: run down demo token tokens inbox logs clean
+.PHONY: run down demo demo-ops watch token tokens inbox logs clean
 .PHONY: backup drill
 .PHONY: locks outbox drain slow seed go-live dlq redrive set-aside export-person erase-person audit-head providers unlock
 run: ## TOPOLOGY=single|ha|cluster PAYMENT=none|simulator TRACING=http://127.0.0.1:4318: set everything up and bring the system up, ready to use
@@ -30,6 +34,10 @@ down: ## stop what `make run` started; data stays
 	@$(PY) -m local down
 demo: ## a narrated booking against the running system; fails if an answer is not as promised
 	@$(PY) -m local demo
+demo-ops: ## three incidents on the running system: alarm, runbook, fix; fails if one is not as promised
+	@$(PY) -m local demo-ops
+watch: ## which alarms of the running system are in ALARM, with their runbooks, until Ctrl-C
+	@$(PY) -m local watch
 token: ## USER=alice ROLE=patient: an access token
 	@$(PY) -m local token --user "$(USER)" --role "$(or $(ROLE),patient)"
 tokens: ## COUNT=200 ROLE=patient: fresh users, one JSON object a line
@@ -79,7 +87,7 @@ clean: ## stop everything and remove .local with all its data
 ## ---- check it
 .PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check
+.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check load soak
 test: lint ## JOBS=3: set everything up and run everything CI runs, under 12 minutes on two cores
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
@@ -141,6 +149,10 @@ test-chaos: ## the short chaos: some faults under load, a minute
 chaos: ## TOPOLOGY=ha|cluster|single MINUTES=10 SEED=...: every fault under load, and the verdict
 	@$(PY) -m chaos --topology $(or $(TOPOLOGY),ha) --minutes $(or $(MINUTES),10) \
 	  $(if $(SEED),--seed $(SEED)) $(if $(MARKDOWN),--markdown $(MARKDOWN)) $(if $(JSON),--json $(JSON))
+load: ## PEAK=10 users RATE=1 MINUTES=3 HOST=... SCENARIO=all|booking|contention|browse: ramp to 3x the peak (docs/load.md)
+	@$(LOADING) ramp --users "$(or $(PEAK),10)" --minutes "$(or $(MINUTES),3)" $(LOAD_OPTIONS)
+soak: ## USERS=10 RATE=1 MINUTES=480: steady load; fails if memory, connections or the queue grow all the time
+	@$(LOADING) soak --users "$(or $(USERS),10)" --minutes "$(or $(MINUTES),480)" $(LOAD_OPTIONS)
 
 ## ---- ship it
 .PHONY: deploy release rollback rollback-drill cost build indexes roles lock openapi

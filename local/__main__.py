@@ -10,6 +10,13 @@ import sys
 from local.config import TOOLS, Config, as_running, from_environment
 from local.progress import LocalError, say
 
+_OF_THE_RUNNING = frozenset(
+    {
+        *("token", "tokens", "inbox", "logs", "demo"),
+        *("demo-ops", "watch", "rollback-drill", "cost"),
+    }
+)
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
@@ -18,6 +25,8 @@ def main() -> int:
     commands.add_parser("down")
     commands.add_parser("clean")
     commands.add_parser("demo")
+    commands.add_parser("demo-ops")
+    commands.add_parser("watch")
     commands.add_parser("build")
     commands.add_parser("rollback-drill")
     deploy = commands.add_parser("deploy")
@@ -49,7 +58,7 @@ def main() -> int:
 
 
 def _run(arguments: argparse.Namespace, config: Config) -> int:
-    if arguments.command in {"token", "tokens", "inbox", "logs", "demo", "rollback-drill", "cost"}:
+    if arguments.command in _OF_THE_RUNNING:
         _require_running(config)
         return _use(arguments, as_running(config))
     return _manage(arguments, config)
@@ -101,6 +110,14 @@ def _use(arguments: argparse.Namespace, config: Config) -> int:
             from local.cost import report
 
             report(config, bookings=arguments.bookings, is_written=arguments.write)
+        case "demo-ops":
+            from local.demo_ops import demo_ops
+
+            return demo_ops(config)
+        case "watch":
+            from local.metrics_bridge import watch
+
+            watch(config, json.loads((config.state / "stack.json").read_text()))
         case "token" | "tokens":
             _print_tokens(arguments, config)
         case "inbox":

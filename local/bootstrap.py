@@ -23,8 +23,8 @@ WANTED = ("3.13", "3.12", "3.11")
 """Newest first: the template's runtime is the first of these that is found."""
 ENVIRONMENTS = ("dev", "sam", "emulator")
 """Apart, because SAM CLI and the emulator pin versions of botocore that exclude each other."""
-ON_DEMAND = ("scan",)
-"""Half a gigabyte that nobody needs who only wants to see the system run."""
+ON_DEMAND = ("scan", "load")
+"""What nobody needs who only wants to see the system run: scanners, half a gigabyte; locust."""
 
 
 def main() -> None:

@@ -23,6 +23,9 @@ CHANGING = ("cognito", "sns", "ses", "sqs")
 SECONDS = 2.0
 WORKERS = 2 * (os.cpu_count() or 2)
 REQUEST = "save-all"
+EVALUATED = "alarms-evaluated"
+"""A file in STATE_DIR, touched now and then by who looks after the alarms (`metrics_bridge`)."""
+EVALUATED_SECONDS = 20.0
 
 
 def main() -> None:
@@ -34,6 +37,7 @@ def main() -> None:
     _ask_for_senders_as_aws_does()
     _share_layers()
     _transform_with_parameters()
+    _leave_alarms_to_others()
     app.app = _without_forwarded_for(app.app)
     threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
     app.main()
@@ -124,6 +128,24 @@ def _transform_with_parameters() -> None:
     sam.transform = translate_with
     for module in (changesets, engine, handlers):
         module._apply_transforms = apply_with  # noqa: SLF001
+
+
+def _leave_alarms_to_others() -> None:
+    """Evaluate no alarm while somebody else does, who knows dimensions and what silence means."""
+    from ministack.services import cloudwatch
+
+    evaluate = cloudwatch._evaluate_alarm  # noqa: SLF001  # as in `_keep`: there is no other way
+    mark = Path(os.environ["STATE_DIR"]) / EVALUATED
+
+    def evaluate_alone(alarm: Any) -> None:  # Any: its own kind of dict
+        try:
+            is_looked_after = time.time() - mark.stat().st_mtime < EVALUATED_SECONDS
+        except OSError:
+            is_looked_after = False
+        if not is_looked_after:
+            evaluate(alarm)
+
+    cloudwatch._evaluate_alarm = evaluate_alone  # noqa: SLF001
 
 
 def _share_layers() -> None:

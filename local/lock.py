@@ -11,7 +11,7 @@ from local.progress import say
 COMMON = "layers/common/requirements"
 LAYERS = (COMMON, "layers/auth/requirements", "layers/tracing/requirements")
 TOOL_ENVIRONMENTS = tuple(
-    f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan")
+    f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan", "load")
 )
 OLDEST_PYTHON = "3.11"
 

@@ -1,0 +1,1 @@
+"""Load from outside, by locust: `make load` and `make soak` (docs/load.md)."""
