@@ -8,10 +8,12 @@ it was.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from types import FrameType
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -38,6 +40,7 @@ _CROWD = 6
 def demo_ops(config: Config) -> int:
     """Walk through the three; exit status 0 if all went as it should."""
     stack = json.loads((config.state / "stack.json").read_text())
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         with running(config, stack) as bridge, incidents.controls_kept(config):
             walk = Walk(config, stack, bridge)
@@ -163,28 +166,25 @@ class Walk:
         _title("3. MongoDB loses its primary")
         kept = self._crowd[0].book(self._slots[2])
         _show(f"booked before: {kept['id']}")
-        lost = incidents.wait_for_primary(self._config)
-        has_others = len(self._config.mongo_ports) > 1
+        gone: list[str] = []
         try:
             with at_it(self._hold_and_release(), 0.5) as crowd:
-                incidents.kill(servers.named(self._config, lost))
-                _show(f"{lost}, the primary, is gone (kill -9)")
-                if has_others:
-                    _show(f"the others elected {incidents.wait_for_primary(self._config)}")
+                self._lose_primary(gone)
+                if len(self._config.mongo_ports) > 1:
+                    new = incidents.wait_for_primary(self._config)
+                    _show(f"the others elected {new}; nobody is woken for that")
                     self._served_again(crowd, time.monotonic())
-                alarm = self._goes_off(MONGODB)
-                book = self._runbook(alarm)
-                _show(f"answers so far: {_told(crowd)}")
-                if not has_others:
-                    _require(crowd.statuses[503] > 0, "without its only mongod it says 503")
-                    _require(crowd.statuses[500] == 0, "and never 500")
-                _tell(f"Bring {lost} back")
-                incidents.restart(self._config, lost)
+                    _tell("Before it is back, the next one goes: one of three is no majority")
+                    self._lose_primary(gone)
+                book = self._runbook(self._goes_off(MONGODB))
+                self._says_503(crowd)
+                _tell(f"Bring back {' and '.join(gone)}")
+                self._bring_back(gone)
                 back = time.monotonic()
-                _show(f"{lost} runs; the primary is {incidents.wait_for_primary(self._config)}")
+                _show(f"the primary is {incidents.wait_for_primary(self._config)}")
                 self._served_again(crowd, back)
         finally:
-            incidents.restart(self._config, lost)
+            self._bring_back(gone)
         _tell("Is anything lost?")
         self._follow(book, "ops", "check")
         there = _expect(self._crowd[0].booking(kept["id"]), 200).json
@@ -192,6 +192,25 @@ class Walk:
         _show(f"{kept['id']} is there, and confirmed")
         self._ends(MONGODB)
         _expect(self._crowd[0].cancel(kept["id"]), 200)
+
+    def _lose_primary(self, gone: list[str]) -> None:
+        name = incidents.wait_for_primary(self._config)
+        gone.append(name)  # first: whatever becomes of this walk, it is brought back
+        incidents.kill(servers.named(self._config, name))
+        _show(f"{name}, the primary, is gone (kill -9)")
+
+    def _bring_back(self, gone: Sequence[str]) -> None:
+        """All at once: none of them is ready without the others."""
+        incidents.restart([servers.named(self._config, name) for name in gone])
+
+    def _says_503(self, crowd: Crowd) -> None:
+        """Each request waits for a primary as long as it may: the answers come after the alarm."""
+        since = time.monotonic()
+        while not crowd.statuses[503]:
+            _require(time.monotonic() < since + RECOVERY_SECONDS, "without a primary it says 503")
+            time.sleep(0.2)
+        _require(crowd.statuses[500] == 0, f"and never 500: {_told(crowd)}")
+        _show(f"answers so far: {_told(crowd)}")
 
     def _served_again(self, crowd: Crowd, since: float) -> None:
         while crowd.last_done < since:
@@ -245,6 +264,10 @@ class Walk:
             _show(line)
         _require(done.returncode in fine, f"{command!r} ends with {fine[0]}, not {done.returncode}")
         return done.stdout
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt  # what is broken by then is put right on the way out
 
 
 def _told(crowd: Crowd) -> str:

@@ -6,14 +6,14 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from local import aws, servers
+from local import aws
 from local.config import HOST, Config
 from local.processes import Server
 from local.progress import LocalError
@@ -107,7 +107,9 @@ def kill(server: Server) -> None:
         time.sleep(0.05)
 
 
-def restart(config: Config, name: str) -> None:
-    server = servers.named(config, name)
-    server.start()
-    server.wait_ready()
+def restart(lost: Sequence[Server]) -> None:
+    """Start those that do not run, and wait for all."""
+    for server in lost:
+        server.start()
+    for server in lost:
+        server.wait_ready()
