@@ -15,7 +15,7 @@ LOADING := $(ANY_PYTHON) local/bootstrap.py --also load -m load
 LOAD_OPTIONS = $(if $(HOST),--host "$(HOST)") $(if $(RATE),--rate "$(RATE)") $(if $(URI),--mongo-uri "$(URI)") \
   $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(TOKENS),--tokens "$(TOKENS)") $(if $(CODES),--codes "$(CODES)") \
   $(if $(TOLERATE_503),--tolerate-503 "$(TOLERATE_503)")
-SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan
+SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan --also load
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
 SHARED := -n $(or $(JOBS),3) --dist loadscope --no-loadscope-reorder

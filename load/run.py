@@ -84,6 +84,8 @@ def run(plan: Plan) -> Evidence:
             _watch(plan, process, taken)
         finally:
             _end(process)
+            if plan.tokens is None:
+                plan.people_file.unlink(missing_ok=True)  # tokens: nobody needs them any more
     results = plan.out / "results.json"
     if process.returncode != 0 or not results.exists():
         raise LocalError(f"locust failed ({process.returncode}): see {plan.out}/locust.log")

@@ -2,7 +2,7 @@
 
 `python bootstrap.py ARG ...` makes sure of the environments under `.local/` (from the pinned
 requirement files, with hashes) and becomes `<dev environment>/bin/python ARG ...`. With
-`--also scan` before ARG it makes sure of that environment too.
+`--also scan` (or load; again for both) before ARG it makes sure of that environment too.
 Everything it says goes to stderr: stdout belongs to what it becomes.
 """
 
@@ -31,7 +31,7 @@ def main() -> None:
     started = time.monotonic()
     arguments = sys.argv[1:]
     wanted = list(ENVIRONMENTS)
-    if arguments[:1] == ["--also"]:
+    while arguments[:1] == ["--also"]:
         if arguments[1:2] not in [[name] for name in ON_DEMAND]:
             sys.exit(f"--also takes one of {', '.join(ON_DEMAND)}")
         wanted += arguments[1:2]

@@ -39,7 +39,7 @@ def our_licences(root: Path) -> list[Finding]:
     shipped = frozenset(pin.name for lock in LAYERS.values() for pin in pins(root / lock))
     venvs = TOOLS / "venvs"
     found = licences.of_environment(venvs / "dev", "ships", shipped)
-    for name in ("dev", "sam", "emulator", "scan"):
+    for name in ("dev", "sam", "emulator", "scan", "load"):
         found += licences.of_environment(venvs / name, "tools")
     return list(dict.fromkeys(found))
 

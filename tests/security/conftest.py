@@ -13,6 +13,12 @@ from local.config import ROOT
 @pytest.fixture(scope="session", autouse=True)
 def _scanners() -> None:
     subprocess.run(
-        [sys.executable, str(ROOT / "local" / "bootstrap.py"), "--also", "scan", "-c", ""],
+        [
+            sys.executable,
+            str(ROOT / "local" / "bootstrap.py"),
+            *("--also", "scan", "--also", "load"),
+            "-c",
+            "",
+        ],
         check=True,
     )
