@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ _TOGETHER: Mapping[str, tuple[str, Callable[[Sequence[float]], float]]] = {
     "MAX": ("Maximum", max),
     "MIN": ("Minimum", min),
 }
+SILENCE_SECONDS = 180
+"""Silence breaches, where an alarm says so, after this: schedules run each minute, and an alarm's
+periods are of seconds here."""
 _RUNBOOK = re.compile(r"\S*[\w.-]+\.md\b")
 
 
@@ -68,7 +72,7 @@ def evaluate(config: Config, now: datetime) -> list[str]:
     left_out = []
     for alarm in _told(config):
         try:
-            wanted = state(alarm, _series(cloudwatch, alarm, now))
+            wanted = state(alarm, _heard(cloudwatch, alarm, now))
         except NotUnderstood:
             left_out.append(str(alarm["AlarmName"]))
             continue
@@ -81,8 +85,21 @@ def evaluate(config: Config, now: datetime) -> list[str]:
     return left_out
 
 
-def _series(cloudwatch: Any, alarm: dict[str, Any], now: datetime) -> Series:
+def _heard(cloudwatch: Any, alarm: dict[str, Any], now: datetime) -> Series:
+    """A value for each period that the alarm evaluates, and for the one that still runs."""
     periods = alarm["EvaluationPeriods"] + 1
+    if alarm.get("TreatMissingData") != "breaching" or "Period" not in alarm:
+        return _series(cloudwatch, alarm, periods, now)
+    lasting = math.ceil(SILENCE_SECONDS / alarm["Period"])
+    found = _series(cloudwatch, alarm, periods + lasting, now)
+    return [_last(found[n : n + lasting + 1]) for n in range(periods)]
+
+
+def _last(values: Series) -> float | None:
+    return next((value for value in reversed(values) if value is not None), None)
+
+
+def _series(cloudwatch: Any, alarm: dict[str, Any], periods: int, now: datetime) -> Series:
     if alarm.get("MetricName"):
         return _asked(cloudwatch, _query(alarm), periods, now)
     metrics: dict[str, Series] = {}

@@ -19,11 +19,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local import alarms, aws
+from local.alarms import SILENCE_SECONDS
 from local.config import ENVIRONMENT, STACK, Config
 from local.emf import Point, as_data, points
 from local.emulator_process import EVALUATED
@@ -37,7 +39,7 @@ _API, _QUEUES = "AWS/ApiGateway", "AWS/SQS"
 
 
 class Bridge:
-    """Follows the logs from when it is made; `step` does what is due."""
+    """Follows the logs from where the last one ended, or some minutes ago; `step` does what is due."""
 
     def __init__(self, config: Config, stack: Mapping[str, Any]):
         self._config = config
@@ -45,7 +47,9 @@ class Bridge:
         self._logs = aws.client(config, "logs")
         self._cloudwatch = aws.client(config, "cloudwatch")
         self._sqs = aws.client(config, "sqs")
-        self._from_ms = int(time.time() * 1000)
+        self._until = config.state / "bridge.until"
+        """To what instant lines were told: none counts again in the next bridge."""
+        self._from_ms = max(_noted(self._until), int((time.time() - SILENCE_SECONDS) * 1000))
         self._seen: Counter[tuple[str, int, str]] = Counter()
         self.error: Exception | None = None
         """What ended it, where that was a mistake of ours."""
@@ -71,15 +75,15 @@ class Bridge:
         there: Counter[tuple[str, int, str]] = Counter()
         for group in self._groups:
             pages = self._logs.get_paginator("filter_log_events")
-            for page in pages.paginate(
-                logGroupName=group, startTime=max(self._from_ms, now - _OVERLAP_MS)
-            ):
+            for page in pages.paginate(logGroupName=group, startTime=self._from_ms):
                 for event in page["events"]:
                     there[event["logStreamName"], event["timestamp"], event["message"]] += 1
         for (_, _, line), number in (there - self._seen).items():
             yield from [line] * number
         # Those that were there last time and are too old to be asked for again are forgotten.
         self._seen = there
+        self._from_ms = max(self._from_ms, now - _OVERLAP_MS)
+        self._until.write_text(str(now))
 
     def _queues(self) -> Iterator[Point]:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
@@ -151,6 +155,13 @@ def watch(config: Config, stack: Mapping[str, Any]) -> None:
             if bridge.error is not None:
                 raise LocalError(f"the metrics are not followed any more: {bridge.error!r}")
             time.sleep(LOOKS_EVERY_SECONDS)
+
+
+def _noted(file: Path) -> int:
+    try:
+        return int(file.read_text()) + 1
+    except (OSError, ValueError):
+        return 0
 
 
 def _told(line: str) -> list[Point]:

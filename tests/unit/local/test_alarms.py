@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -40,8 +40,7 @@ def make(cloudwatch: Any, id_: str, **what: Any) -> None:
         EvaluationPeriods=1,
         Threshold=10,
         ComparisonOperator="GreaterThanThreshold",
-        TreatMissingData="notBreaching",
-        **what,
+        **({"TreatMissingData": "notBreaching"} | what),
     )
 
 
@@ -84,6 +83,20 @@ def test_an_alarm_may_ask_for_a_metric_over_all_its_labels(cloudwatch: Any) -> N
 
     put(cloudwatch, 6, service="slotkeeper", command="update")
     assert states() == {"asked": "ALARM"}
+
+
+def test_silence_breaches_only_after_what_comes_each_minute_was_due(cloudwatch: Any) -> None:
+    told = {**plain(service="slotkeeper"), "Period": 10, "TreatMissingData": "breaching"}
+    make(cloudwatch, "lag", **told)
+    put(cloudwatch, 1, service="slotkeeper")
+    config, now = from_environment(), datetime.now(UTC)
+
+    def state(seconds: float) -> str:
+        alarms.evaluate(config, now + timedelta(seconds=seconds))
+        [alarm] = alarms.read(config)
+        return alarm.state
+
+    assert [state(90), state(150), state(240)] == ["OK", "OK", "ALARM"]
 
 
 def test_an_alarm_that_is_not_understood_is_named_and_left_as_it_is(cloudwatch: Any) -> None:

@@ -21,7 +21,10 @@ STACK: dict[str, Any] = {"functions": {"hold_slot": "slotkeeper-local-hold-slot"
 
 
 @pytest.fixture
-def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:  # Any: generated client type
+def logs(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[Any]:  # Any: generated client type
+    monkeypatch.setenv("SLOTKEEPER_STATE", str(tmp_path))
     with mock_aws():
         monkeypatch.setattr(
             aws, "client", lambda config, service: boto3.client(service, region_name=REGION)
@@ -50,16 +53,17 @@ def test_lines_are_told_once_and_alike_ones_as_often_as_they_are(logs: Any) -> N
     assert (first, again, last) == (["a", "a", "b"], [], ["a", "c"])
 
 
-def test_what_was_written_before_the_bridge_is_not_told(logs: Any) -> None:
-    write(logs, (int(time.time() * 1000) - 10_000, "old"))
+def test_a_bridge_begins_where_the_last_one_ended_and_not_long_ago(logs: Any) -> None:
+    now = int(time.time() * 1000)
+    write(logs, (now - 600_000, "old"), (now - 10_000, "new"))
 
-    assert list(Bridge(from_environment(), STACK)._new_lines()) == []
+    first = list(Bridge(from_environment(), STACK)._new_lines())
+    second = list(Bridge(from_environment(), STACK)._new_lines())
+
+    assert (first, second) == (["new"], [])
 
 
-def test_only_one_bridge_is_at_work(
-    logs: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SLOTKEEPER_STATE", str(tmp_path))
+def test_only_one_bridge_is_at_work(logs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Bridge, "step", lambda self: 0)
     config = from_environment()
 
