@@ -39,7 +39,7 @@ _API, _QUEUES = "AWS/ApiGateway", "AWS/SQS"
 
 
 class Bridge:
-    """Follows the logs from where the last one ended or some minutes ago; `step` does what is due."""
+    """Follows the logs from where the last one ended, or some minutes ago, a `step` at a time."""
 
     def __init__(self, config: Config, stack: Mapping[str, Any]):
         self._config = config

@@ -28,7 +28,7 @@ def test_a_short_ramp_is_answered_as_it_must_be_and_loses_nothing(
     done = subprocess.run(
         [
             *(sys.executable, str(ROOT / "local" / "bootstrap.py"), "--also", "load"),
-            *("-m", "load", "ramp", "--users", "3", "--rate", "2", "--minutes", "0.12"),
+            *("-m", "load", "ramp", "--users", "2", "--rate", "2", "--minutes", "0.08"),
         ],
         env=environment,
         capture_output=True,
