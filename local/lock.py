@@ -6,9 +6,10 @@ import os
 import subprocess
 
 from local.config import ROOT, TOOLS
+from local.pack import LAYERS
 from local.progress import say
 
-LAYERS = ("layers/common/requirements", "layers/auth/requirements")
+_OF_LAYERS = tuple(f"layers/{folder}/requirements" for folder in LAYERS.values())
 TOOL_ENVIRONMENTS = tuple(
     f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan")
 )
@@ -16,10 +17,10 @@ OLDEST_PYTHON = "3.11"
 
 
 def main() -> None:
-    for name in (*LAYERS, *TOOL_ENVIRONMENTS):
+    for name in (*_OF_LAYERS, *TOOL_ENVIRONMENTS):
         _compile(name)
     # Tests run on the very versions that the layers carry.
-    _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in LAYERS))
+    _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in _OF_LAYERS))
 
 
 def _compile(name: str, *constraints: str) -> None:

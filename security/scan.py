@@ -15,7 +15,7 @@ from security import licences
 from security.code import bandit, semgrep, silenced
 from security.findings import Explanation, Finding, ScanFailed, Verdict, explanations, judge
 from security.hidden import detect_secrets
-from security.locks import LAYERS, loose, pins
+from security.locks import LOCKS, loose, pins
 from security.minimums import in_locks
 from security.template import checkov
 
@@ -36,7 +36,7 @@ class Scanner:
 
 def our_licences(root: Path) -> list[Finding]:
     """Packages whose licence is not accepted for what they are used for."""
-    shipped = frozenset(pin.name for lock in LAYERS.values() for pin in pins(root / lock))
+    shipped = frozenset(pin.name for lock in LOCKS.values() for pin in pins(root / lock))
     venvs = TOOLS / "venvs"
     found = licences.of_environment(venvs / "dev", "ships", shipped)
     for name in ("dev", "sam", "emulator", "scan"):

@@ -13,7 +13,7 @@ from packaging.version import Version
 from local.config import ROOT
 from security import audit, licences
 from security.findings import ScanFailed
-from security.locks import LAYERS, lock_files, loose, pins
+from security.locks import LOCKS, lock_files, loose, pins
 from security.minimums import below, in_locks, minimums
 
 DIGEST = "ab" * 32
@@ -102,7 +102,7 @@ def test_every_minimum_names_the_advisories_it_mends() -> None:
 def test_every_package_a_layer_ships_is_pinned_in_the_tests_environment_at_that_version() -> None:
     tested = {pin.name: pin.version for pin in pins(ROOT / "requirements" / "dev.txt")}
 
-    for lock in LAYERS.values():
+    for lock in LOCKS.values():
         for pin in pins(ROOT / lock):
             assert tested[pin.name] == pin.version
 
