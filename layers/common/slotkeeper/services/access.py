@@ -124,7 +124,8 @@ def clinic_shown_to(caller: Caller, users: UserStore) -> str | None:
     """The clinic whose doctors the caller is shown; None for all, "" for none."""
     if caller.role is not Role.STAFF:
         return None
-    return sight_of(caller, users).clinic_id or ""
+    sight = sight_of(caller, users)
+    return None if sight.is_all else sight.clinic_id or ""
 
 
 def ensure_of_clinic(doctor: Doctor, clinic_id: str | None) -> None:
