@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email.message import Message
@@ -10,6 +12,8 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from security.findings import Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +34,17 @@ def distributions_in(folders: Iterable[Path]) -> Iterator[Distribution]:
             version=Version(metadata["Version"]),
             metadata=metadata,
         )
+
+
+def owned_twice(folder: Path) -> list[Finding]:
+    """Files that two packages installed: which one's is there is chance."""
+    owners: dict[str, list[str]] = defaultdict(list)
+    for record in sorted(folder.glob("*.dist-info/RECORD")):
+        for name, *_ in csv.reader(record.read_text(encoding="utf-8").splitlines()):
+            if "__pycache__" not in name:
+                owners[name].append(record.parent.name.removesuffix(".dist-info"))
+    together = {" and ".join(names): file for file, names in owners.items() if len(names) > 1}
+    return [
+        Finding(rule="owned-twice", place=names, what=f"both install {file}")
+        for names, file in sorted(together.items())
+    ]
