@@ -152,7 +152,9 @@ _LISTED = {
     "AWS::Scheduler::Schedule": ("scheduler", "list_schedules", "Schedules"),
     "AWS::SecretsManager::Secret": ("secretsmanager", "list_secrets", "SecretList"),
     "AWS::Lambda::EventSourceMapping": (
-        *("lambda", "list_event_source_mappings", "EventSourceMappings"),
+        "lambda",
+        "list_event_source_mappings",
+        "EventSourceMappings",
     ),
 }
 

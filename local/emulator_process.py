@@ -39,7 +39,7 @@ def main() -> None:
     _transform_with_parameters()
     _leave_alarms_to_others()
     app.app = _without_forwarded_for(app.app)
-    threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
+    _keep_once_loaded(app, persistence)
     app.main()
 
 
@@ -194,7 +194,19 @@ class _UnpackedOnce(zipfile.ZipFile):
         Path(path).symlink_to(shared)
 
 
-def _keep(app: Any, persistence: Any) -> None:  # Any: modules of a program, not of a library
+def _keep_once_loaded(app: Any, persistence: Any) -> None:  # Any: modules of a program
+    """On a busy machine loading takes longer than `SECONDS`: saved before, all would be lost."""
+    # Private, and pinned with hashes, as below.
+    load = app._load_persisted_state  # noqa: SLF001
+
+    def load_then_keep() -> None:
+        load()
+        threading.Thread(target=_keep, args=(app, persistence), daemon=True).start()
+
+    app._load_persisted_state = load_then_keep  # noqa: SLF001
+
+
+def _keep(app: Any, persistence: Any) -> None:
     request = Path(os.environ["STATE_DIR"]) / REQUEST
     saved: dict[str, Any] = {}
     while True:

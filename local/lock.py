@@ -6,10 +6,10 @@ import os
 import subprocess
 
 from local.config import ROOT, TOOLS
+from local.pack import LAYERS
 from local.progress import say
 
-COMMON = "layers/common/requirements"
-LAYERS = (COMMON, "layers/auth/requirements", "layers/tracing/requirements")
+COMMON, *OVER_IT = (f"layers/{folder}/requirements" for folder in LAYERS.values())
 TOOL_ENVIRONMENTS = tuple(
     f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan", "load")
 )
@@ -20,10 +20,10 @@ def main() -> None:
     for name in (COMMON, *TOOL_ENVIRONMENTS):
         _compile(name)
     # Layers are laid over the common one: what two of them carry must be the same.
-    for name in LAYERS[1:]:
+    for name in OVER_IT:
         _compile(name, f"--constraint={COMMON}.txt")
     # Tests run on the very versions that the layers carry.
-    _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in LAYERS))
+    _compile("requirements/dev", *(f"--constraint={layer}.txt" for layer in (COMMON, *OVER_IT)))
 
 
 def _compile(name: str, *constraints: str) -> None:

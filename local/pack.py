@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 import stat
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
-LAYERS = ("CommonLayer", "AuthLayer", "TracingLayer")
+LAYERS: Mapping[str, str] = {
+    "CommonLayer": "common",
+    "AuthLayer": "auth",
+    "TracingLayer": "tracing",
+}
+"""By name in the template, the folder below `layers/`; the first is under the others."""
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _FILE, _PROGRAM = 0o100644, 0o100755
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from datetime import UTC, datetime
 
 from pymongo.database import Database
 
@@ -19,13 +18,9 @@ from ops.stores import OpsError, named, opened
 from ops.stores import add_arguments as add_stores
 from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, Document
 from slotkeeper.adapters.mongo.seals import MongoSeals
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import Corrupted, Unavailable
 from slotkeeper.services.seal_audit import seal_audit
-
-
-class _Clock:
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,7 +50,7 @@ def seal(database: Database[Document]) -> int:
     for everything in (False, True):
         while True:
             done = seal_audit(
-                seals=seals, clock=_Clock(), has_time=lambda: True, everything=everything
+                seals=seals, clock=SystemClock(), has_time=lambda: True, everything=everything
             )
             total += done.entries
             if not done.is_outrun:

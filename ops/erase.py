@@ -15,6 +15,7 @@ from dataclasses import asdict
 
 from ops import person
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.booking import CANCEL, Booking, BookingChange
 from slotkeeper.domain.errors import AppointmentsAhead, BookingNotConfirmed
 from slotkeeper.services.change_booking import end_booking
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _erase(house: person.House, arguments: argparse.Namespace) -> int:
-    now = person.OwnClock().now()
+    now = SystemClock().now()
     coming = house.data.coming(arguments.user, now=now)
     if arguments.dry_run:
         counted = asdict(house.data.count(arguments.user, since=now - MESSAGES_KEPT))
@@ -54,7 +55,7 @@ def _erase(house: person.House, arguments: argparse.Namespace) -> int:
             slots=house.slots,
             ledger=house.ledger,
             gate=house.gate,
-            clock=person.OwnClock(),
+            clock=SystemClock(),
             together=together,
             sagas=house.sagas,
         )

@@ -9,6 +9,7 @@ import argparse
 
 from ops import person
 from ops.check.report import to_stdout
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.export import ExportResponse
 from slotkeeper.contracts.shapes import MAX_LIMIT
 from slotkeeper.services.export_person import Place, export_person
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> int:
                 kept=house.kept,
                 users=house.users,
                 views=house.views,
-                clock=person.OwnClock(),
+                clock=SystemClock(),
             )
             to_stdout(ExportResponse.text_of(page))
             place = page.next

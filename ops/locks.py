@@ -33,6 +33,7 @@ from slotkeeper.adapters.mongo.documents import AUDIT_LOGS, SLOTS, entry_documen
 from slotkeeper.adapters.redis.client import script
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, ms
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.errors import HoldExpired
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus, doctor_of
@@ -202,7 +203,7 @@ def _note(house: House, slot_id: str, attempt_id: str, why: str) -> None:
         event,
         doctor_of(slot_id),
         asked=asked,
-        at=person.OwnClock().now(),
+        at=SystemClock().now(),
         details={"slotId": slot_id, "attemptId": attempt_id, "why": why},
     )
     house.database[AUDIT_LOGS].insert_one(entry)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from pymongo.database import Database
 from redis import Redis
@@ -28,6 +28,7 @@ from slotkeeper.adapters.redis.pages import RedisSlotPages
 from slotkeeper.adapters.redis.personal import RedisPersonalKeys
 from slotkeeper.adapters.redis.views import RedisViews
 from slotkeeper.adapters.together import together
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.timetable import Asked
@@ -35,13 +36,6 @@ from slotkeeper.services.change_booking import BookingEnds
 
 OPERATOR = "operator"
 """The actor of what an operator asks for; who that is, their own log-in tells."""
-
-
-class OwnClock:
-    """`Clock` of this machine."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class NoRelay:
@@ -74,7 +68,7 @@ class House:
     @property
     def views(self) -> RedisViews:
         kept = timedelta(seconds=1)  # how long it is kept counts for what writes alone
-        return RedisViews(self.redis, self.keys, breaker=Breaker(OwnClock()), kept=kept)
+        return RedisViews(self.redis, self.keys, breaker=Breaker(SystemClock()), kept=kept)
 
     @property
     def slots(self) -> MongoSlots:
@@ -98,8 +92,8 @@ class House:
         pages = RedisSlotPages(
             self.redis,
             self.keys,
-            clock=OwnClock(),
-            breaker=Breaker(OwnClock()),
+            clock=SystemClock(),
+            breaker=Breaker(SystemClock()),
             views=self.views,
             kept=timedelta(0),
         )

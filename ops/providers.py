@@ -23,6 +23,7 @@ from slotkeeper.adapters.mongo.controls import MongoControls, Switched
 from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.redis.provider_breakers import RedisBreakers
+from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import BY_SMS, EUM, SES, SmsChoice, State, names_of, sms_providers
 from slotkeeper.ports.notifications import Standing
@@ -79,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
                 return _switch(controls, deployed, arguments)
             if redis is None:
                 raise OpsError("name Redis too (--redis-url): it knows how the providers do")
-            breakers = RedisBreakers(redis, Keys(where.environment), Breaker(person.OwnClock()))
+            breakers = RedisBreakers(redis, Keys(where.environment), Breaker(SystemClock()))
             standing = {name: breakers.standing(name) for name in (*BY_SMS, SES)}
             queued = _queued(account) if account else Queued()
             status = _status_of(controls.sms(), deployed, standing, queued)

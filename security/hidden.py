@@ -1,4 +1,4 @@
-"""detect-secrets over everything that is committed."""
+"""detect-secrets over everything that is committed: the fork that checkov maintains."""
 
 from __future__ import annotations
 

@@ -10,18 +10,12 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.message import Message
-from email.parser import Parser
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-from packaging.version import Version
-
 from local.config import ROOT, TOOLS
-from local.pack import pack
+from local.pack import LAYERS, pack
 from security.findings import ScanFailed
-
-SOURCES = {"CommonLayer": "common", "AuthLayer": "auth", "TracingLayer": "tracing"}
+from security.installed import Distribution, distributions_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,15 +26,6 @@ class Circumstances:
     environment: Mapping[str, str] = field(default_factory=dict)
     modified: float | None = None
     """When the sources were changed last; None leaves it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Distribution:
-    """A package in a layer, as its own metadata tells."""
-
-    name: str
-    version: Version
-    metadata: Message
 
 
 def build(layer: str, into: Path, under: Circumstances = Circumstances()) -> Path:  # frozen
@@ -54,7 +39,7 @@ def build(layer: str, into: Path, under: Circumstances = Circumstances()) -> Pat
         raise ScanFailed("no make on PATH")
     source, artifacts = into / "source" / layer, into / "built" / layer
     ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "layers" / SOURCES[layer], source, ignore=ignored)
+    shutil.copytree(ROOT / "layers" / LAYERS[layer], source, ignore=ignored)
     if under.modified is not None:
         for path in source.rglob("*"):
             os.utime(path, (under.modified, under.modified))
@@ -114,21 +99,10 @@ def distributions(folder: Path) -> list[Distribution]:
     Raises:
         ScanFailed: there are none.
     """
-    found = [
-        _distribution(path) for path in sorted((folder / "python").glob("*.dist-info/METADATA"))
-    ]
+    found = list(distributions_in([folder / "python"]))
     if not found:
         raise ScanFailed(f"no packages in {folder}")
     return found
-
-
-def _distribution(path: Path) -> Distribution:
-    metadata = Parser().parsestr(path.read_text(encoding="utf-8"), headersonly=True)
-    return Distribution(
-        name=canonicalize_name(metadata["Name"]),
-        version=Version(metadata["Version"]),
-        metadata=metadata,
-    )
 
 
 def _entries(archive: zipfile.ZipFile) -> dict[str, tuple[int, tuple[int, ...], int]]:

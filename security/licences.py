@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 import tomllib
 from email.message import Message
-from email.parser import Parser
 from pathlib import Path
 
-from packaging.utils import canonicalize_name
-
 from security.findings import Finding, ScanFailed
+from security.installed import distributions_in
 
 LIST = Path(__file__).parent / "licences.toml"
 _BY_CLASSIFIER = {
@@ -67,16 +65,13 @@ def of_environment(venv: Path, use: str, only: frozenset[str] | None = None) -> 
     Raises:
         ScanFailed: the environment is not there.
     """
-    files = sorted(venv.glob("lib/*/site-packages/*.dist-info/METADATA"))
-    if not files:
+    installed = list(distributions_in(venv.glob("lib/*/site-packages")))
+    if not installed:
         raise ScanFailed(f"no packages in {venv}")
-    found, good = [], accepted(use)
-    for path in files:
-        metadata = Parser().parsestr(path.read_text(encoding="utf-8"), headersonly=True)
-        name = canonicalize_name(metadata["Name"])
-        if only is not None and name not in only:
-            continue
-        told = licence(metadata)
-        if not allowed(told, good):
-            found.append(Finding(rule="licence", place=f"{use} {name}", what=told))
-    return found
+    good = accepted(use)
+    return [
+        Finding(rule="licence", place=f"{use} {one.name}", what=told)
+        for one in installed
+        if only is None or one.name in only
+        if not allowed(told := licence(one.metadata), good)
+    ]

@@ -11,13 +11,11 @@ from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from local.pack import LAYERS
 from security.findings import Finding, ScanFailed
 
-LAYERS = {
-    "CommonLayer": "layers/common/requirements.txt",
-    "AuthLayer": "layers/auth/requirements.txt",
-    "TracingLayer": "layers/tracing/requirements.txt",
-}
+LOCKS = {layer: f"layers/{folder}/requirements.txt" for layer, folder in LAYERS.items()}
+"""Of each layer."""
 _PIN = re.compile(
     r"(?P<name>[A-Za-z0-9][\w.-]*)==(?P<version>[\w.!+]+)(?: ; (?P<marker>[^\\#]+))? \\"
 )

@@ -7,7 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.config import TOOLS
-from security.layers import SOURCES, Circumstances, archive, build, differences, digest
+from local.pack import LAYERS
+from security.layers import Circumstances, archive, build, differences, digest
 
 HERE = Circumstances(environment={"PYTHONHASHSEED": "0", "TZ": "UTC", "LC_ALL": "C"})
 ELSEWHERE = Circumstances(
@@ -27,7 +28,7 @@ ELSEWHERE = Circumstances(
 def main() -> int:
     """Print each layer's digest, or what differs; non-zero if anything does."""
     status = 0
-    for layer in SOURCES:
+    for layer in LAYERS:
         with TemporaryDirectory() as folder:
             one, other = build_twice(layer, Path(folder))
             if different := differences(one, other):

@@ -15,9 +15,10 @@ from packaging.utils import canonicalize_name
 
 from local.config import ROOT
 from security.findings import Finding
-from security.layers import Distribution, distributions, runtime
+from security.installed import Distribution
+from security.layers import distributions, runtime
 from security.licences import licence
-from security.locks import LAYERS, Pin, pins
+from security.locks import LOCKS, Pin, pins
 
 SPEC = "1.6"
 Node = dict[str, Any]  # Any: JSON
@@ -26,7 +27,7 @@ Node = dict[str, Any]  # Any: JSON
 def of_layer(layer: str, folder: Path, archive_digest: str) -> Node:
     """What a built layer holds, each package with the hashes its lock allows for it."""
     held = distributions(folder)
-    locked = {pin.name: pin for pin in pins(ROOT / LAYERS[layer])}
+    locked = {pin.name: pin for pin in pins(ROOT / LOCKS[layer])}
     subject = _subject("library", layer, archive_digest)
     return _document(
         subject,
@@ -58,7 +59,7 @@ def to_text(document: Node) -> str:
 def unlike_lock(layer: str, folder: Path) -> list[Finding]:
     """Packages that a built layer has and its lock does not (or at another version), or lacks."""
     python = runtime().removeprefix("python")
-    locked = {pin.name: pin.version for pin in pins(ROOT / LAYERS[layer]) if pin.holds_on(python)}
+    locked = {pin.name: pin.version for pin in pins(ROOT / LOCKS[layer]) if pin.holds_on(python)}
     held = {one.name: one.version for one in distributions(folder)}
     return [
         Finding(
@@ -90,7 +91,7 @@ def _functions() -> dict[str, list[str]]:
         name: [
             layer
             for layer in (*everywhere, *resource["Properties"].get("Layers", []))
-            if layer in LAYERS  # not the provider's own, whose address is a parameter
+            if layer in LOCKS  # not the provider's own, whose address is a parameter
         ]
         for name, resource in sorted(template["Resources"].items())
         if resource["Type"] == "AWS::Serverless::Function"

@@ -15,7 +15,8 @@ from security import licences
 from security.code import bandit, semgrep, silenced
 from security.findings import Explanation, Finding, ScanFailed, Verdict, explanations, judge
 from security.hidden import detect_secrets
-from security.locks import LAYERS, loose, pins
+from security.installed import owned_twice
+from security.locks import LOCKS, loose, pins
 from security.minimums import in_locks
 from security.template import checkov
 
@@ -34,12 +35,25 @@ class Scanner:
         return explanations(EXPLAINED / f"{self.name}.toml") if self.is_explained else []
 
 
+ENVIRONMENTS = ("dev", "sam", "emulator", "scan", "load")
+
+
+def our_environments(_: Path) -> list[Finding]:
+    """Packages that are installed over each other."""
+    return [
+        finding
+        for name in ENVIRONMENTS
+        for folder in (TOOLS / "venvs" / name).glob("lib/*/site-packages")
+        for finding in owned_twice(folder)
+    ]
+
+
 def our_licences(root: Path) -> list[Finding]:
     """Packages whose licence is not accepted for what they are used for."""
-    shipped = frozenset(pin.name for lock in LAYERS.values() for pin in pins(root / lock))
+    shipped = frozenset(pin.name for lock in LOCKS.values() for pin in pins(root / lock))
     venvs = TOOLS / "venvs"
     found = licences.of_environment(venvs / "dev", "ships", shipped)
-    for name in ("dev", "sam", "emulator", "scan", "load"):
+    for name in ENVIRONMENTS:
         found += licences.of_environment(venvs / name, "tools")
     return list(dict.fromkeys(found))
 
@@ -53,6 +67,7 @@ SCANNERS = (
     Scanner("silenced", silenced),
     Scanner("locks", loose),
     Scanner("minimums", in_locks),
+    Scanner("environments", our_environments),
     Scanner("licences", our_licences, is_explained=True),
 )
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local.config import ROOT, TOOLS
+from local.pack import LAYERS
 from security import sbom, tools
 from security.findings import Finding, ScanFailed
-from security.layers import SOURCES, archive, build, digest, distributions
+from security.layers import archive, build, digest, distributions
 from security.minimums import below
 
 OUT = TOOLS / "sbom"
@@ -19,7 +20,7 @@ def main() -> int:
     """Write them to .local/sbom; non-zero if a layer ships what it should not."""
     OUT.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        built = {layer: build(layer, Path(folder)) for layer in SOURCES}
+        built = {layer: build(layer, Path(folder)) for layer in LAYERS}
         wrong = [finding for layer in built for finding in shipped(layer, built[layer])]
         files = write(built, OUT)
     for finding in wrong:

@@ -21,21 +21,17 @@ def checkov(template: Path) -> list[Finding]:
     """
     with TemporaryDirectory() as folder:
         translated = Path(folder) / "cloudformation.json"
-        tools.run(
-            tools.SAM / "python",
-            _TRANSLATE,
-            template,
-            translated,
-            cwd=template.parent,
-            accepts=(0,),
+        text = tools.run(
+            tools.SAM / "python", _TRANSLATE, template, cwd=template.parent, accepts=(0,)
         )
+        translated.write_text(text)
         told = tools.run_for_json(
             tools.SCAN / "checkov",
             *("-f", translated, "--framework", "cloudformation"),
             *("--skip-download", "--compact", "--quiet", "-o", "json"),
             cwd=Path(folder),
         )
-        resources = json.loads(translated.read_text())["Resources"]
+    resources = json.loads(text)["Resources"]
     summary = told.get("summary", told)
     if summary["parsing_errors"] or not summary["resource_count"]:
         raise ScanFailed("checkov could not read the template")

@@ -10,12 +10,9 @@ from typing import Any
 import pytest
 
 from slotkeeper.adapters.mongo.documents import USERS
-from slotkeeper.adapters.together import together
-from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import AppointmentError, AppointmentsAhead, InvalidRequest
-from slotkeeper.domain.timetable import Asked
 from slotkeeper.ports.personal import Remembered
-from slotkeeper.services.erase_person import Erased, erase_person
+from slotkeeper.services.erase_person import Erased
 from slotkeeper.services.hold_slot import Answer
 from tests.concurrency.at_once import at_once
 from tests.concurrency.race import rounds
@@ -42,20 +39,6 @@ class ForgetsNoRequests:
         return 1
 
 
-def erase(house: House, user_id: str, kept: Any = None) -> Erased:
-    return erase_person(
-        user_id=user_id,
-        asked=Asked(actor=user_id, request_id="r", request_key=user_id),
-        data=house.personal,
-        kept=kept or house.personal_keys,
-        slots=house.slots,
-        ledger=house.ledger,
-        gate=house.gate,
-        clock=SystemClock(),
-        together=together,
-    )
-
-
 def play(house: House, kept: Any = None) -> tuple[Counter[str], list[str]]:
     """One round: how everybody fared, and what is left that must not be."""
     house = house.with_policy(max_live_holds=HOLDERS, forbid_overlaps=False)
@@ -64,7 +47,7 @@ def play(house: House, kept: Any = None) -> tuple[Counter[str], list[str]]:
         house.slot(doctor, starts_in=timedelta(days=2, hours=number)) for number in range(HOLDERS)
     ]
     holds = [partial(house.answer, house.ticket(slot, alice)) for slot in slots]
-    *held, erased = at_once([*holds, partial(erase, house, alice, kept)])
+    *held, erased = at_once([*holds, partial(house.erase, alice, kept)])
     fared = Counter("held" if isinstance(one, Answer) else type(one).__name__ for one in [*held])
     fared["forgotten" if isinstance(erased, Erased) else type(erased).__name__] += 1
     for slot in slots:
@@ -129,7 +112,7 @@ def test_who_confirms_while_they_are_forgotten_is_booked_or_not_and_all_is_sound
         code = house.code(attempt, alice)
 
         confirmed, erased = at_once(
-            [partial(house.verify, attempt, alice, code), partial(erase, house, alice)]
+            [partial(house.verify, attempt, alice, code), partial(house.erase, alice)]
         )
 
         is_booked = not isinstance(confirmed, AppointmentError)

@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from local.config import ROOT
+from tests.support import ops_command
 from tests.support.house import House
 from tests.support.planted import Scene
 from tests.support.servers import Stores
 
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ops", "check", *arguments],
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT}/layers/common"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+run = partial(ops_command.run, "check")
 
 
 @pytest.fixture
 def where(house: House, stores: Stores) -> tuple[str, ...]:
     """The arguments that name the house's stores."""
-    redis = ("--redis-url", stores.redis_url, "--redis-mode", stores.redis_mode)
-    uri = stores.database_uri(house.database.name)
-    return ("--mongo-uri", uri, *redis, "--environment", house.keys.environment)
+    return ops_command.stores_of(house, stores)
 
 
 def test_a_clean_database_is_0(house: House, where: tuple[str, ...]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -17,19 +16,16 @@ from functools import partial
 
 import pytest
 
-from slotkeeper.adapters.aws.rotation import SecretVersions
 from slotkeeper.adapters.aws.secrets import ASK_AGAIN
-from slotkeeper.contracts.otp_secret import read_ring, text_of
-from slotkeeper.contracts.rotation import RotationEvent
+from slotkeeper.contracts.otp_secret import read_ring
 from slotkeeper.domain.errors import OtpInvalid, OtpLocked, Unavailable
 from slotkeeper.domain.key_ring import GOES_ON, KEPT, LEAD, LONGEST_HOLD
 from slotkeeper.ports.codes import CodeRecord
-from slotkeeper.services.rotate_keys import rotate_keys
 from slotkeeper.services.send_notification import CodeFate
 from tests.support.containers import Phones, Sender, maker_of
 from tests.support.fakes import FakeClock
 from tests.support.house import House, QueueInMemory
-from tests.support.secrets_manager import FIRST, Event, SecretsManager
+from tests.support.secrets_manager import FIRST, Event, SecretsManager, rotate
 
 NAME = "slotkeeper-test/otp-keys"
 ALL_DEAD = LEAD + GOES_ON + LONGEST_HOLD + KEPT
@@ -48,18 +44,7 @@ class Keys:
         return self.manager.rotate(self._function)
 
     def _function(self, event: Event) -> None:
-        asked = RotationEvent.model_validate(event)
-        rotate_keys(
-            asked.step,
-            secret_id=asked.secret_id,
-            version=asked.version,
-            secret=SecretVersions(self.manager, NAME),
-            new_key=lambda: secrets.token_urlsafe(32),
-            read=read_ring,
-            write=text_of,
-            clock=self.clock,
-            hold=timedelta(minutes=5),
-        )
+        rotate(self.manager, event, clock=self.clock)
 
     def sender(self, house: House) -> Sender:
         return Sender.on(house, self.phones, self.manager, self.clock)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from local.config import ROOT
 from slotkeeper.adapters.mongo.documents import QUOTAS, user_failures_id
 from slotkeeper.domain.errors import (
     AppointmentError,
@@ -21,6 +19,7 @@ from slotkeeper.domain.errors import (
 )
 from slotkeeper.domain.user import Caller, Role, User
 from tests.support.house import House
+from tests.support.ops_command import run, stores_of
 from tests.support.servers import Stores
 from tests.support.trips import counted
 
@@ -161,18 +160,7 @@ def test_row_without_end_is_for_an_operator(house: House, stores: Stores) -> Non
 
 
 def unlock(house: House, stores: Stores, user: str) -> subprocess.CompletedProcess[str]:
-    where = ["--mongo-uri", stores.database_uri(house.database.name)]
-    redis = ["--redis-url", stores.redis_url, "--redis-mode", stores.redis_mode]
-    return subprocess.run(
-        [sys.executable, "-m", "ops", "unlock", user, *where, *redis]
-        + ["--environment", house.keys.environment],
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT}/layers/common"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return run("unlock", user, *stores_of(house, stores))
 
 
 def test_row_is_kept_for_as_long_as_it_takes(house: House) -> None:

@@ -3,37 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 
 import pytest
 
-from local.config import ROOT
 from slotkeeper.adapters.mongo.documents import USERS
 from tests.integration.test_personal_data import EMAIL, PHONE, REASON, everything, full_life
 from tests.support.house import House
+from tests.support.ops_command import run, stores_of
 from tests.support.servers import Stores
-
-
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "ops", *arguments],
-        cwd=ROOT,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT}/layers/common"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 @pytest.fixture
 def where(house: House, stores: Stores) -> tuple[str, ...]:
     """The arguments that name the house's stores."""
-    redis = ("--redis-url", stores.redis_url, "--redis-mode", stores.redis_mode)
-    uri = stores.database_uri(house.database.name)
-    return ("--mongo-uri", uri, *redis, "--environment", house.keys.environment)
+    return stores_of(house, stores)
 
 
 @pytest.fixture

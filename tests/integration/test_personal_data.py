@@ -456,7 +456,7 @@ def test_without_redis_the_database_is_erased_and_the_rest_when_it_is_back(
     broken = _Broken()
 
     with pytest.raises(Unavailable):
-        _erase_with(away, alice, broken)
+        away.erase(alice, broken)
 
     assert house.database[USERS].find_one({"_id": alice}) is None
     assert REASON not in everything(house)
@@ -470,23 +470,6 @@ class _Broken:
 
     def forget(self, user_id: str) -> int:
         raise Unavailable
-
-
-def _erase_with(house: House, user_id: str, kept: Any) -> None:
-    from slotkeeper.adapters.together import together
-    from slotkeeper.services.erase_person import erase_person
-
-    erase_person(
-        user_id=user_id,
-        asked=Asked(actor=user_id, request_id="r", request_key="r"),
-        data=house.personal,
-        kept=kept,
-        slots=house.slots,
-        ledger=house.ledger,
-        gate=house.gate,
-        clock=SystemClock(),
-        together=together,
-    )
 
 
 def test_a_request_under_way_keeps_no_answer_once_its_user_is_forgotten(house: House) -> None:

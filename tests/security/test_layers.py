@@ -11,20 +11,20 @@ import pytest
 from packaging.version import Version
 
 from local.config import ROOT
-from local.pack import pack, pack_layers
+from local.pack import LAYERS, pack, pack_layers
 from security import ship, tools
 from security.findings import ScanFailed
-from security.layers import SOURCES, differences, digest, distributions
+from security.layers import differences, digest, distributions
 from security.reproducible import build_twice
 
 
 @pytest.fixture(scope="module")
 def twice(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
     """Each layer's archive, built here and as if on another machine."""
-    return {layer: build_twice(layer, tmp_path_factory.mktemp(layer)) for layer in SOURCES}
+    return {layer: build_twice(layer, tmp_path_factory.mktemp(layer)) for layer in LAYERS}
 
 
-@pytest.mark.parametrize("layer", SOURCES)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_is_the_same_bytes_wherever_it_is_built(
     twice: dict[str, tuple[Path, Path]], layer: str
 ) -> None:
@@ -35,7 +35,7 @@ def test_a_layer_is_the_same_bytes_wherever_it_is_built(
     assert zipfile.ZipFile(one).testzip() is None
 
 
-@pytest.mark.parametrize("layer", SOURCES)
+@pytest.mark.parametrize("layer", LAYERS)
 def test_a_layer_ships_what_its_lock_says_and_nothing_below_its_minimum(
     twice: dict[str, tuple[Path, Path]], layer: str
 ) -> None:
@@ -62,8 +62,8 @@ def test_a_package_that_the_lock_does_not_know_is_found(
 def test_a_bill_of_materials_is_valid_complete_and_always_the_same(
     twice: dict[str, tuple[Path, Path]], tmp_path: Path
 ) -> None:
-    built = {layer: twice[layer][0].with_suffix("") for layer in SOURCES}
-    again = {layer: twice[layer][1].with_suffix("") for layer in SOURCES}
+    built = {layer: twice[layer][0].with_suffix("") for layer in LAYERS}
+    again = {layer: twice[layer][1].with_suffix("") for layer in LAYERS}
     (tmp_path / "again").mkdir()
 
     files = ship.write(built, tmp_path)
@@ -72,7 +72,7 @@ def test_a_bill_of_materials_is_valid_complete_and_always_the_same(
     assert [one.read_bytes() for one in files] == [other.read_bytes() for other in others]
     whole = json.loads((tmp_path / "slotkeeper.cdx.json").read_text())
     told = {(one["name"], one["version"]) for one in whole["components"]}
-    for layer in SOURCES:
+    for layer in LAYERS:
         for one in distributions(built[layer]):
             assert (one.name, str(one.version)) in told
     functions = {path.parent.name for path in (ROOT / "functions").glob("*/app.py")}

@@ -13,8 +13,10 @@ from packaging.version import Version
 from local.config import ROOT
 from security import audit, licences
 from security.findings import ScanFailed
-from security.locks import LAYERS, lock_files, loose, pins
+from security.installed import owned_twice
+from security.locks import LOCKS, lock_files, loose, pins
 from security.minimums import below, in_locks, minimums
+from security.scan import our_environments
 
 DIGEST = "ab" * 32
 GOOD = f"urllib3==2.7.0 \\\n    --hash=sha256:{DIGEST}\n    # via requests\n"
@@ -102,7 +104,7 @@ def test_every_minimum_names_the_advisories_it_mends() -> None:
 def test_every_package_a_layer_ships_is_pinned_in_the_tests_environment_at_that_version() -> None:
     tested = {pin.name: pin.version for pin in pins(ROOT / "requirements" / "dev.txt")}
 
-    for lock in LAYERS.values():
+    for lock in LOCKS.values():
         for pin in pins(ROOT / lock):
             assert tested[pin.name] == pin.version
 
@@ -182,3 +184,24 @@ def test_an_audit_that_finds_something_or_asked_nobody_fails(
     _lock(tmp_path, GOOD)
 
     assert audit.audit(tmp_path, _pip_audit(tmp_path, prints=prints, status=status)) == 1
+
+
+# --- packages over each other ---------------------------------------------------------------------
+
+
+def test_packages_that_install_the_same_file_are_found(tmp_path: Path) -> None:
+    """(checkov's fork of detect-secrets and detect-secrets: which one looked was chance.)"""
+    for name, files in {"one": ["m/a.py", "m/b.py"], "two": ["m/b.py", "n.py"]}.items():
+        folder = tmp_path / f"{name}-1.0.dist-info"
+        folder.mkdir()
+        told = [*files, f"{folder.name}/RECORD", "m/__pycache__/a.pyc"]
+        (folder / "RECORD").write_text("".join(f"{file},,\n" for file in told))
+
+    [found] = owned_twice(tmp_path)
+
+    assert found.place == "one-1.0 and two-1.0"
+    assert "m/b.py" in found.what
+
+
+def test_no_environment_has_any() -> None:
+    assert our_environments(ROOT) == []

@@ -57,6 +57,7 @@ from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.ports.notifications import CodeJob
 from slotkeeper.ports.pages import KeptPage, SlotPages, View
 from slotkeeper.ports.payments import PaymentProvider
+from slotkeeper.ports.personal import PersonalKeys
 from slotkeeper.services.cancel_booking import cancel_booking
 from slotkeeper.services.change_booking import BookingEnds
 from slotkeeper.services.erase_person import Erased, erase_person
@@ -430,13 +431,13 @@ class House:
             sagas=self.till.sagas if self.till else None,
         )
 
-    def erase(self, user_id: str) -> Erased:
+    def erase(self, user_id: str, kept: PersonalKeys | None = None) -> Erased:
         request = uuid.uuid4().hex
         return erase_person(
             user_id=user_id,
             asked=Asked(actor=user_id, request_id=request, request_key=request),
             data=self.personal,
-            kept=self.personal_keys,
+            kept=kept or self.personal_keys,
             slots=self.slots,
             ledger=self.ledger,
             gate=self.gate,

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from slotkeeper.adapters.aws.rotation import SecretVersions
+from slotkeeper.contracts.otp_secret import read_ring, text_of
+from slotkeeper.contracts.rotation import RotationEvent
+from slotkeeper.ports.common import Clock
+from slotkeeper.services.rotate_keys import rotate_keys
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 FIRST = "first000-0000-4000-8000-000000000000"
 """The version that is current before any rotation."""
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:"
+
+HOLD = timedelta(minutes=5)
 
 Event = dict[str, Any]  # Any: Lambda events are free JSON
 
@@ -106,3 +116,19 @@ class SecretsManager:
     @property
     def current(self) -> str:
         return self.texts[self.staged[CURRENT]]
+
+
+def rotate(manager: SecretsManager, event: Event, *, clock: Clock) -> bool:
+    """One step, as the function that rotates the keys of one-time codes takes it."""
+    asked = RotationEvent.model_validate(event)
+    return rotate_keys(
+        asked.step,
+        secret_id=asked.secret_id,
+        version=asked.version,
+        secret=SecretVersions(manager, manager.name),
+        new_key=lambda: secrets.token_urlsafe(32),
+        read=read_ring,
+        write=text_of,
+        clock=clock,
+        hold=HOLD,
+    )

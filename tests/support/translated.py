@@ -7,7 +7,6 @@ import os
 import subprocess
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from local.config import ROOT, TOOLS
@@ -22,7 +21,7 @@ def template(*given: str) -> Node:
     done = subprocess.run(
         [
             str(TOOLS / "venvs" / "sam" / "bin" / "python"),
-            str(Path(__file__).with_name("translate.py")),
+            str(ROOT / "security" / "translate.py"),
             str(ROOT / "template.yaml"),
             *given,
         ],

@@ -1,14 +1,16 @@
-"""Layers of the local system: unpacked for the first process that reads them, and only for it."""
+"""The emulator made fit: layers unpacked once, state saved only after it has been loaded."""
 
 from __future__ import annotations
 
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from local.emulator_process import _UnpackedOnce
+from local import emulator_process
+from local.emulator_process import _keep_once_loaded, _UnpackedOnce
 
 
 @pytest.fixture
@@ -51,3 +53,18 @@ def test_a_functions_own_code_is_each_processs_own(home: Path) -> None:
 
     assert not any(folder.is_symlink() for folder in folders)
     assert [(f / "python" / "module.py").read_text() for f in folders] == ["one = 1"] * 2
+
+
+def test_nothing_is_saved_over_a_state_that_is_still_being_loaded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[str] = []
+    saver = SimpleNamespace(start=lambda: steps.append("saving began"))
+    threads = SimpleNamespace(Thread=lambda **_options: saver)
+    monkeypatch.setattr(emulator_process, "threading", threads)
+    app = SimpleNamespace(_load_persisted_state=lambda: steps.append("loaded"))
+
+    _keep_once_loaded(app, persistence=None)
+    app._load_persisted_state()
+
+    assert steps == ["loaded", "saving began"]

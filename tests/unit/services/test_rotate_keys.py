@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -8,13 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slotkeeper.adapters.aws.rotation import SecretVersions
-from slotkeeper.contracts.otp_secret import read_ring, text_of
-from slotkeeper.contracts.rotation import RotationEvent
+from slotkeeper.contracts.otp_secret import read_ring
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.key_ring import GOES_ON, KEPT, LEAD, LONGEST_HOLD, KeyRing
 from slotkeeper.ports.rotation import NotPending, NotSound
-from slotkeeper.services.rotate_keys import rotate_keys
 from tests.support.fakes import FakeClock
 from tests.support.secrets_manager import (
     ARN,
@@ -24,6 +20,7 @@ from tests.support.secrets_manager import (
     STEPS,
     Event,
     SecretsManager,
+    rotate,
 )
 
 NAME = "slotkeeper-test/otp-keys"
@@ -39,18 +36,7 @@ class World:
         self.clock = FakeClock()
 
     def function(self, event: Event) -> bool:
-        asked = RotationEvent.model_validate(event)
-        return rotate_keys(
-            asked.step,
-            secret_id=asked.secret_id,
-            version=asked.version,
-            secret=SecretVersions(self.manager, NAME),
-            new_key=lambda: secrets.token_urlsafe(32),
-            read=read_ring,
-            write=text_of,
-            clock=self.clock,
-            hold=HOLD,
-        )
+        return rotate(self.manager, event, clock=self.clock)
 
     def step(self, step: str, version: str) -> bool:
         return self.function(self.manager.event(step, version))

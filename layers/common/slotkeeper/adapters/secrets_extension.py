@@ -12,13 +12,12 @@ from urllib.parse import quote
 
 from slotkeeper.domain.errors import Unavailable
 
-PORT = 2773
 _SECONDS = 3.0
 _MOST_BYTES = 100_000
 """More than a secret may have."""
 
 
-def read_secret(secret_id: str, *, session_token: str, port: int = PORT) -> str:
+def read_secret(secret_id: str, *, session_token: str, port: int) -> str:
     """The secret's text; `session_token` of the function shows that it may ask.
 
     Raises:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from slotkeeper.contracts.bookings import BookingResponse, PaymentResponse
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
 from slotkeeper.contracts.profile import LastViewedResponse
-from slotkeeper.contracts.shapes import MAX_CURSOR, MAX_LIMIT, Instant, Request, Shape, whole_number
+from slotkeeper.contracts.shapes import MAX_CURSOR, MAX_LIMIT, Instant, Limit, Request, Shape
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.slot import Slot
@@ -26,7 +26,7 @@ _HISTORY_BEGINS = "history"
 class ExportQuery(Request):
     """Which page: the first, or the one where `cursor` stands."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = MAX_LIMIT
+    limit: Limit = MAX_LIMIT
     cursor: Annotated[
         str | None, Field(min_length=1, max_length=MAX_CURSOR, pattern=r"^[A-Za-z0-9_-]+$")
     ] = None

@@ -166,25 +166,27 @@ InstantText = Annotated[datetime, BeforeValidator(_instant)]
 # --- pages ----------------------------------------------------------------------------------------
 
 
+Limit = Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)]
+"""Items of a page."""
+
+
 class NumberedPageQuery(Request):
     """Which page of a list: the `page`-th of `limit` items."""
 
     page: Annotated[int, Field(ge=1, le=MAX_SKIP), BeforeValidator(whole_number)] = 1
-    limit: Annotated[int, Field(ge=1, le=MAX_LIMIT), BeforeValidator(whole_number)] = DEFAULT_LIMIT
+    limit: Limit = DEFAULT_LIMIT
 
     @model_validator(mode="after")
     def _within_reach(self) -> Self:
         # Here, so that nothing has been done by the time it is refused.
-        assert self.skip >= 0
+        if self.skip > MAX_SKIP:
+            raise InvalidRequest([("page", f"skips more than {MAX_SKIP} items: use a cursor")])
         return self
 
     @property
     def skip(self) -> int:
-        """Items before the page. Raises InvalidRequest: too many to be counted up to."""
-        items = (self.page - 1) * self.limit
-        if items > MAX_SKIP:
-            raise InvalidRequest([("page", f"skips more than {MAX_SKIP} items: use a cursor")])
-        return items
+        """Items before the page; not too many to be counted up to."""
+        return (self.page - 1) * self.limit
 
 
 class PageQuery(NumberedPageQuery):

@@ -250,25 +250,20 @@ def entry_document(
     details: Mapping[str, Any],
 ) -> Document:
     """What the audit log keeps of a clinic's request; one entry, however often it is repeated."""
-    return {
-        "_id": id_,
-        "type": event,
-        "aggregateId": doctor_id,
-        "doctorId": doctor_id,
-        "actor": asked.actor,
-        "requestId": asked.request_id,
-        "at": at,
-        "recordedAt": STAMP,
-        "details": dict(details),
-    }
+    entry = _entry(id_, event, doctor_id, asked=asked, at=at)
+    return {**entry, "doctorId": doctor_id, "details": dict(details)}
 
 
 def person_entry(event: str, user_id: str, *, asked: Asked, at: datetime) -> Document:
     """What the audit log keeps of a request about a person's data; by their id alone."""
+    return _entry(asked.entry_id(event, user_id), event, user_id, asked=asked, at=at)
+
+
+def _entry(id_: str, event: str, about: str, *, asked: Asked, at: datetime) -> Document:
     return {
-        "_id": asked.entry_id(event, user_id),
+        "_id": id_,
         "type": event,
-        "aggregateId": user_id,
+        "aggregateId": about,
         "actor": asked.actor,
         "requestId": asked.request_id,
         "at": at,

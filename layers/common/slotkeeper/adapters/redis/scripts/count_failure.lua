@@ -1,4 +1,4 @@
--- KEYS[1] how many of a user's: wrong codes, answers kept; ARGV[1] window in ms, begun by the first.
+-- KEYS[1] the user's failures; ARGV[1] window in ms, begun by the first failure.
 local known = redis.pcall('GET', KEYS[1])
 if known and not (type(known) == 'string' and string.match(known, '^%d+$')) then
   redis.call('DEL', KEYS[1]) -- none of ours: as if it had been lost
