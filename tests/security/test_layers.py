@@ -126,7 +126,7 @@ def test_any_difference_between_two_archives_is_told(
 
 def test_what_is_deployed_is_the_archive(tmp_path: Path) -> None:
     resources = "".join(
-        f"  {layer}:\n    Properties:\n      ContentUri: {layer}\n" for layer in SOURCES
+        f"  {layer}:\n    Properties:\n      ContentUri: {layer}\n" for layer in LAYERS
     )
     build = _folder(
         tmp_path,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.config import ROOT
-from security.locks import LAYERS, pins
+from security.locks import LOCKS, pins
 from slotkeeper.settings import Settings, from_environment, is_traced
 from slotkeeper.tracing import ATTRIBUTES
 from tests.support import translated
@@ -101,7 +101,7 @@ def is_readable(**variables: str) -> bool:
 
 def test_what_two_layers_carry_is_the_same_in_both() -> None:
     carried: dict[str, Any] = {}
-    for lock in LAYERS.values():
+    for lock in LOCKS.values():
         for pin in pins(ROOT / lock):
             assert carried.setdefault(pin.name, pin.version) == pin.version, pin.name
 

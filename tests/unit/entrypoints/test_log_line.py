@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from pymongo.errors import DuplicateKeyError
 
+from slotkeeper.domain.attempt import attempt_id, booking_id
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.entrypoints.log_line import FIELDS, NOT_SHOWN, AllowedOnly
 from slotkeeper.entrypoints.observability import (
     InvocationFailed,
     count_by,
+    identify,
     instrumented,
     logger,
 )
@@ -52,6 +54,25 @@ def test_key_that_was_appended_and_is_not_named_is_left_out(lines: io.StringIO) 
     logger.remove_keys(["email"])
 
     assert "alice@example.com" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("name", ["attemptId", "bookingId", "slotId"])
+def test_what_a_client_wrote_for_an_id_is_on_no_line(lines: io.StringIO, name: str) -> None:
+    identify(**{name: "alice_at_example_com"})
+    logger.info("profile.changed")
+
+    assert name not in told(lines)
+
+
+def test_ids_that_were_made_here_are_on_every_further_line(lines: io.StringIO) -> None:
+    made = {"attemptId": attempt_id("alice", "key", "dr-1"), "slotId": "dr-1_20261201T0900Z"}
+    made["bookingId"] = booking_id(made["attemptId"])
+
+    identify(**made)
+    logger.info("profile.changed")
+    logger.remove_keys(list(made))
+
+    assert {name: told(lines)[name] for name in made} == made
 
 
 def test_message_that_is_no_event_is_not_shown(lines: io.StringIO) -> None:

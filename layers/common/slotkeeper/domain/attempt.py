@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from slotkeeper.domain.user import Channel
 
 _OWNER_HEX = 16
 _REQUEST_HEX = 32
+_OURS = re.compile(f"(at|bk)_[0-9a-f]{{{_OWNER_HEX + _REQUEST_HEX}}}")
 
 
 def attempt_id(user_id: str, idempotency_key: str, slot_id: str) -> str:
@@ -46,6 +48,11 @@ def is_attempt_of(attempt_id: str, user_id: str) -> bool:
 def booking_id(attempt_id: str) -> str:
     """The booking that this attempt becomes when it is confirmed."""
     return "bk_" + attempt_id.removeprefix("at_")
+
+
+def reads_as_ours(id_: str) -> bool:
+    """Whether it has the form of an attempt's or a booking's id, which a client's text may not."""
+    return _OURS.fullmatch(id_) is not None
 
 
 def owner_of(user_id: str) -> str:

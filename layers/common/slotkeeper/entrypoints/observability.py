@@ -11,6 +11,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from slotkeeper import asides, deadline, readiness, readings, tracing
+from slotkeeper.domain.attempt import reads_as_ours
+from slotkeeper.domain.slot import start_of
 from slotkeeper.entrypoints import metrics
 from slotkeeper.entrypoints.log_line import AllowedOnly
 from slotkeeper.entrypoints.metrics import SERVICE
@@ -96,9 +98,17 @@ def _tell_readings(taken: readings.Readings, request_id: str) -> None:
 
 
 def identify(**ids: str | None) -> None:
-    """Name what the invocation is about (bookingId, slotId, attemptId) on its further lines."""
-    logger.append_keys(**{name: id_ for name, id_ in ids.items() if id_ is not None})
-    tracing.identify(ids)
+    """Name what the invocation is about (bookingId, slotId, attemptId) on its further lines.
+
+    Only by what reads as an id of ours: clients write into paths and bodies what they like.
+    """
+    ours = {name: id_ for name, id_ in ids.items() if id_ is not None and _is_ours(name, id_)}
+    logger.append_keys(**ours)
+    tracing.identify(ours)
+
+
+def _is_ours(name: str, id_: str) -> bool:
+    return start_of(id_) is not None if name == "slotId" else reads_as_ours(id_)
 
 
 def _gateway_request_id(event: dict[str, Any]) -> str | None:
