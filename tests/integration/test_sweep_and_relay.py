@@ -183,7 +183,7 @@ def test_what_an_attempt_has_in_redis_goes_when_its_function_died(
     attempt = house.hold(slot, alice)
     who = {"attempt_id": attempt, "user_id": alice, "request_id": "died"}
     if end == "release":
-        house.slots.release(slot, **who)
+        house.slots.release(slot, **who, actor=alice)
     else:
         house.slots.confirm(slot, send_number=1, booking_id=booking_id(attempt), **who)
 
