@@ -145,6 +145,7 @@ def world(house: House, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iter
             ENVIRONMENT=house.keys.environment,
             MONGO_URI=stores.database_uri(house.database.name),
             REDIS_URL=stores.redis_url,
+            REDIS_MODE=stores.redis_mode,
             REQUIRE_TLS="false",
             NOTIFICATION_QUEUE_URL=queue_url,
             OTP_SECRET_ID="otp-keys",
