@@ -17,7 +17,7 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ops import queues
@@ -43,6 +43,8 @@ class Function:
     releases: Mapping[str, str]
     taken_back: Sequence[str] = ()
     """Releases that were, oldest first."""
+    standby: Mapping[str, str] = field(default_factory=dict)
+    """Versions by what they say of standing by, as far as that may be read."""
 
     @property
     def release(self) -> str:
@@ -96,8 +98,37 @@ def functions_of(account: Account, client: Any) -> list[Function]:
     return sorted(found, key=lambda one: one.name)
 
 
+def serve_latest(account: Account, *, standby: str) -> int:
+    """Publish each function as its stack has it by now, where what serves differs in that.
+
+    It serves at once.
+
+    Who asks for codes begins last to serve, and first to stand by. Returns how many there were.
+
+    Raises:
+        OpsError: the stack has no function with the alias.
+    """
+    client = account.client("lambda")
+    waiting = [one for one in functions_of(account, client) if one.standby.get(one.live) != standby]
+    waiting.sort(key=lambda one: _rank(one.name), reverse=standby == "false")
+    for one in waiting:
+        version = client.publish_version(FunctionName=one.name)["Version"]
+        # With SnapStart that takes its snapshot; until then it refuses to be called.
+        client.get_waiter("published_version_active").wait(FunctionName=one.name, Qualifier=version)
+        client.update_alias(
+            FunctionName=one.name,
+            Name=ALIAS,
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": {}},
+        )
+    return len(waiting)
+
+
 def moves_back(functions: Sequence[Function], *, to: str | None) -> list[Move]:
-    """What to move, in order. Raises OpsError: there is no such release, or none before.
+    """What to move, in order.
+
+    Raises:
+        OpsError: there is no such release, or none before, or it stood by and what serves does not.
 
     Without `to` it is the release before the newest that any of them serves, of those that were
     not taken back themselves. Who serves it already stays, and who is newer than it: nothing of
@@ -110,8 +141,18 @@ def moves_back(functions: Sequence[Function], *, to: str | None) -> list[Move]:
     for one in functions:
         versions = [version for version, release in one.releases.items() if release == wanted]
         if versions and versions[0] != one.live:
+            _ensure_stands_alike(one, versions[0])
             moves.append(Move(one.name, one.live, versions[0], _taken_back(one)))
     return sorted(moves, key=lambda move: (_rank(move.function), move.function))
+
+
+def _ensure_stands_alike(one: Function, version: str) -> None:
+    now, then = one.standby.get(one.live), one.standby.get(version)
+    if now and then and now != then:
+        raise OpsError(
+            f"{one.name} {version} was published with Standby={then}, and {now} is what it is: "
+            "promote and demote change that, and no rollback"
+        )
 
 
 def _before(functions: Sequence[Function]) -> str:
@@ -160,7 +201,11 @@ def _function(client: Any, name: str) -> list[Function]:
     told.sort(key=lambda version: int(version["Version"]), reverse=True)
     releases = {version["Version"]: _release_in(version["Description"]) for version in told}
     taken_back = alias.get("Description", "").partition(_TAKEN_BACK)[2].split()
-    return [Function(name, alias["FunctionVersion"], releases, taken_back)]
+    standby = {
+        version["Version"]: version.get("Environment", {}).get("Variables", {}).get("STANDBY", "")
+        for version in told
+    }
+    return [Function(name, alias["FunctionVersion"], releases, taken_back, standby)]
 
 
 def _release_in(description: str) -> str:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ops import release
 from ops.queues import Account
 from ops.stores import OpsError
 
@@ -28,6 +29,7 @@ class Stack:
         say: Callable[[str], None] = lambda line: print(line, file=sys.stderr, flush=True),
     ):
         self.name = account.stack
+        self._account = account
         self._client = account.client("cloudformation")
         self._wait = wait
         self._say = say
@@ -44,6 +46,10 @@ class Stack:
 
     def update(self, *, standby: bool) -> None:
         """Update that parameter and nothing else; returns when it is done.
+
+        What serves is a version of each function, with the parameters of its time, and an update
+        with the template as it is publishes none (CloudFormation has it translated already): they
+        are published, and served at once.
 
         Raises:
             OpsError: the update failed, and was rolled back.
@@ -67,8 +73,11 @@ class Stack:
         except ClientError as error:
             if _NOTHING_TO_DO not in str(error.response["Error"].get("Message")):
                 raise
-            return
-        self._wait_until_done()
+        else:
+            self._wait_until_done()
+        # Also where there was nothing to update: it may have been cut off here before.
+        moved = release.serve_latest(self._account, standby=value)
+        self._say(f"{self.name}: {moved} functions serve with {PARAMETER}={value} from now on")
 
     def _wait_until_done(self) -> None:
         waited, before = 0.0, ""

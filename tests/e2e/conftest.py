@@ -15,7 +15,9 @@ from chaos.rest import have_messages_come_back_soon
 from local import identity
 from local.api import Patient
 from local.config import Config
+from slotkeeper.adapters.mongo.documents import SLOTS
 from slotkeeper.adapters.redis.client import connect
+from slotkeeper.domain.slot import SlotStatus
 from tests.support import servers
 
 NewPatient = Callable[[], Patient]
@@ -50,16 +52,26 @@ def bob(new_patient: NewPatient) -> Patient:
 
 
 @pytest.fixture(scope="session")
-def next_slot(new_patient: NewPatient, stack: dict[str, Any]) -> NextSlot:
-    """A free slot that no other test has been given."""
+def next_slot(
+    new_patient: NewPatient, stack: dict[str, Any], deployed_mongo: Database[dict[str, Any]]
+) -> NextSlot:
+    """A slot that no other test was given, and that is free: some tests take what they like."""
     free = [
         slot["id"]
         for doctor in stack["doctors"][1:]
         for page in range(1, 5)
         for slot in new_patient().free_slots(doctor, limit=100, page=page)
     ]
-    taken = itertools.cycle(free)
-    return lambda: next(taken)
+    given = itertools.cycle(free)
+
+    def give() -> str:
+        slot: str
+        for slot in itertools.islice(given, len(free)):
+            if deployed_mongo[SLOTS].count_documents({"_id": slot, "status": SlotStatus.ACTIVE}):
+                return slot
+        raise AssertionError("no slot is free")
+
+    return give
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,13 +17,11 @@ from local.api import Patient
 from local.config import ENVIRONMENT, Config
 from local.identity import Person
 from local.inbox import messages
+from local.incidents import SmsOutage
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.domain.provider import BreakerRules
 from tests.e2e.conftest import NextSlot
 from tests.e2e.test_delivery import eventually, ops
-
-NOBODY = "http://127.0.0.1:9"
-"""The discard port: nobody listens there."""
 
 
 def function_of(stack: dict[str, Any]) -> str:
@@ -30,26 +29,35 @@ def function_of(stack: dict[str, Any]) -> str:
     return name
 
 
-def renew(system: Config, stack: dict[str, Any]) -> None:
-    """New containers for the sender."""
+@contextmanager
+def renewed(system: Config, stack: dict[str, Any]) -> Iterator[Callable[[], None]]:
+    """Gives the sender new containers, each time it is called; what serves is then as before."""
     functions = aws.client(system, "lambda")
     name = function_of(stack)
     usual = functions.get_function_configuration(FunctionName=name)["Environment"]
-    functions.update_function_configuration(FunctionName=name, Environment=usual)
+    before = functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"]
+
+    def renew() -> None:
+        another = {"Variables": {**usual["Variables"], "RENEWED": secrets.token_hex(4)}}
+        functions.update_function_configuration(FunctionName=name, Environment=another)
+        version = functions.publish_version(FunctionName=name)["Version"]
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+
+    try:
+        yield renew
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment=usual)
+        functions.update_alias(FunctionName=name, Name="live", FunctionVersion=before)
 
 
 @contextmanager
 def sns_down(system: Config, stack: dict[str, Any]) -> Iterator[None]:
-    """The sender finds SNS, and SNS alone, where nobody listens."""
-    functions = aws.client(system, "lambda")
-    name = function_of(stack)
-    usual = functions.get_function_configuration(FunctionName=name)["Environment"]
-    elsewhere = {"Variables": {**usual["Variables"], "AWS_ENDPOINT_URL_SNS": NOBODY}}
-    functions.update_function_configuration(FunctionName=name, Environment=elsewhere)
+    outage = SmsOutage(system, function_of(stack))
+    outage.begin()
     try:
         yield
     finally:
-        functions.update_function_configuration(FunctionName=name, Environment=usual)
+        outage.end()
 
 
 def hold(system: Config, stack: dict[str, Any], slots: list[str]) -> list[Person]:
@@ -120,16 +128,17 @@ def test_sms_are_switched_off_and_on_while_the_system_runs(
     system: Config, stack: dict[str, Any], next_slot: NextSlot
 ) -> None:
     why = ("--reason", "a test")
-    switched = ops(stack, "providers", "switch", "sms", "--to", "none", *why)
-    try:
-        told = json.loads(ops(stack, "providers", "status", "--json").stdout)
-        # A sender goes by what it read for ten seconds; a new one reads.
-        renew(system, stack)
-        [off] = hold(system, stack, [next_slot()])
-        eventually(lambda: bool(codes_at(system, off.email)))
-    finally:
-        back = ops(stack, "providers", "switch", "sms", "--to", "deployed", *why)
-        renew(system, stack)
+    with renewed(system, stack) as renew:
+        switched = ops(stack, "providers", "switch", "sms", "--to", "none", *why)
+        try:
+            told = json.loads(ops(stack, "providers", "status", "--json").stdout)
+            # A sender goes by what it read for ten seconds; a new one reads.
+            renew()
+            [off] = hold(system, stack, [next_slot()])
+            eventually(lambda: bool(codes_at(system, off.email)))
+        finally:
+            back = ops(stack, "providers", "switch", "sms", "--to", "deployed", *why)
+            renew()
 
     assert (switched.returncode, back.returncode) == (0, 0), switched.stderr + back.stderr
     assert (told["sms"], told["fallbackToEmail"]) == ("none", True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.house import House
 from tests.support.planted import Scene
 
 STACK = "slotkeeper-standby"
+FUNCTIONS = [f"{STACK}-{name}" for name in ("cancel", "hold-slot", "verify-otp")]
 
 
 def refused(code: str, message: str = "") -> ClientError:
@@ -34,6 +36,11 @@ class Cloud:
             self.parameters["Standby"] = standby
         self.secrets = {f"{STACK}/stores", f"{STACK}/otp-keys"}
         self.status = "CREATE_COMPLETE"
+        self.versions = {name: [self.parameters.get("Standby")] for name in FUNCTIONS}
+        """What each version of a function, from 1 on, was published with."""
+        self.live = dict.fromkeys(FUNCTIONS, "1")
+        self.moved: list[str] = []
+        self.exceptions = SimpleNamespace(ResourceNotFoundException=KeyError)
 
     def client(self, _service: str) -> Any:
         return self
@@ -62,6 +69,39 @@ class Cloud:
         if self.parameters == before:
             raise refused("ValidationError", "No updates are to be performed.")
         self.status = "UPDATE_COMPLETE"
+
+    def serving(self) -> set[str | None]:
+        return {self.versions[name][int(self.live[name]) - 1] for name in FUNCTIONS}
+
+    def get_paginator(self, what: str) -> Any:
+        def pages(FunctionName: str = "") -> list[dict[str, Any]]:  # noqa: N803
+            if what == "list_functions":
+                return [{"Functions": [{"FunctionName": name} for name in FUNCTIONS]}]
+            told = [
+                {
+                    "Version": str(number),
+                    "Description": "",
+                    "Environment": {"Variables": {"STANDBY": standby}},
+                }
+                for number, standby in enumerate(self.versions[FunctionName], 1)
+            ]
+            return [{"Versions": told}]
+
+        return SimpleNamespace(paginate=pages)
+
+    def get_alias(self, *, FunctionName: str, Name: str) -> dict[str, Any]:  # noqa: N803
+        return {"Name": Name, "FunctionVersion": self.live[FunctionName]}
+
+    def publish_version(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        self.versions[FunctionName].append(self.parameters.get("Standby"))
+        return {"Version": str(len(self.versions[FunctionName]))}
+
+    def get_waiter(self, _: str) -> Any:
+        return SimpleNamespace(wait=lambda **_: None)
+
+    def update_alias(self, *, FunctionName: str, FunctionVersion: str, **_: object) -> None:  # noqa: N803
+        self.live[FunctionName] = FunctionVersion
+        self.moved.append(FunctionName)
 
     def describe_secret(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803
         if SecretId not in self.secrets:
@@ -103,6 +143,30 @@ def test_it_is_promoted_and_nothing_else_of_its_stack_changes(
         ("promote", "begun"),
         ("promote", "passed"),
     ]
+
+
+def test_what_serves_is_published_with_it_and_who_asks_for_codes_comes_last(
+    house: House, scene: Scene
+) -> None:
+    cloud = Cloud()
+
+    assert promoted(cloud, house) == 0
+    assert (cloud.serving(), cloud.moved[-1]) == ({"false"}, f"{STACK}-hold-slot")
+
+    cloud.moved.clear()
+    assert demoted(cloud) == 0
+    assert (cloud.serving(), cloud.moved[0]) == ({"true"}, f"{STACK}-hold-slot")
+
+
+def test_who_was_cut_off_before_all_served_goes_on_there(house: House, scene: Scene) -> None:
+    cloud = Cloud()
+    assert promoted(cloud, house) == 0
+    cloud.live[FUNCTIONS[0]] = "1"
+    cloud.moved.clear()
+
+    assert promoted(cloud, house, "--despite") == 0
+
+    assert (cloud.serving(), cloud.moved) == ({"false"}, [FUNCTIONS[0]])
 
 
 def test_a_dry_run_says_what_speaks_against_it_and_changes_nothing(
@@ -165,16 +229,12 @@ def test_it_is_demoted_and_that_again_is_harmless() -> None:
     assert (demoted(cloud), cloud.parameters["Standby"]) == (0, "true")
 
 
-class Slow:
+class Slow(Cloud):
     """CloudFormation that takes its time: these are the states it tells, one by one."""
 
-    stack = STACK
-
     def __init__(self, *states: str):
+        super().__init__()
         self._states = ["UPDATE_COMPLETE", *states]
-
-    def client(self, _service: str) -> Any:
-        return self
 
     def update_stack(self, **_: object) -> None:
         pass
@@ -200,6 +260,7 @@ def test_it_waits_until_the_update_is_done_and_says_how_far_it_is() -> None:
     assert said == [
         f"{STACK}: UPDATE_IN_PROGRESS, after 0 s",
         f"{STACK}: UPDATE_COMPLETE, after 10 s",
+        f"{STACK}: 3 functions serve with Standby=false from now on",
     ]
 
 

@@ -22,7 +22,7 @@ from tests.support.inventory import fields_of, may_hold, redis_kind
 NOWHERE = "nowhere"
 NOT_OURS = "message of somebody else"
 """What the system did not write, and must not write on."""
-_SENT = re.compile(r"INFO \[(sns|ses|cognito)\] ")
+_SENT = re.compile(r"INFO \[(sns|ses|ses-v2|cognito)\] ")
 """The emulator's word of what it delivered, and of who logged in: here it is the patient's phone,
 and the identity provider."""
 _SECTIONS = {"mongo": "MongoDB", "redis": "Redis", "message": "Messages", "log": "Logs"}

@@ -9,9 +9,12 @@ from local.config import ROOT
 LEFT_OUT = {
     "tests/integration/test_check.py",  # two tests: of commands to one Redis, and of memory
     "tests/integration/test_explain.py",
+    "tests/integration/test_go_live_command.py",
     "tests/integration/test_indexes.py",
+    "tests/integration/test_indexes_command.py",
     "tests/integration/test_otp_rules.py",  # one test: it counts commands
     "tests/integration/test_pages.py",  # one test: it counts trips
+    "tests/integration/test_slow_command.py",
     "tests/integration/test_trips.py",
     "tests/model/test_bookings_machine.py",
     "tests/model/test_frozen_time.py",

@@ -74,6 +74,14 @@ def test_one_that_was_cut_off_is_finished() -> None:
     assert _ends(moves_back(functions, to=None)) == [("health", "2")]
 
 
+def test_nothing_goes_back_to_what_stood_by() -> None:
+    versions = {"2": SECOND, "1": FIRST}
+    promoted = Function("slotkeeper-cancel", "2", versions, (), {"1": "true", "2": "false"})
+
+    with pytest.raises(OpsError, match="Standby=true"):
+        moves_back([promoted], to=None)
+
+
 def test_a_release_may_be_named() -> None:
     functions = [_function("cancel", "3", v1=FIRST, v2=SECOND, v3=THIRD)]
 

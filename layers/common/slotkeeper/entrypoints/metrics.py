@@ -139,4 +139,5 @@ def _write(found: Sequence[tuple[str, Sequence[float]]], labels: Mapping[str, st
     for name, values in found:
         for value in values[:_MOST_VALUES]:
             line.add_metric(name=name, unit=METRICS[name].unit, value=round(value, 3))
-    line.flush_metrics()
+    if line.metric_set:  # it is flushed by itself where it has grown to what a line may have
+        line.flush_metrics()
