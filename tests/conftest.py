@@ -71,6 +71,15 @@ def databases(mongo: MongoClient[dict[str, Any]]) -> Iterator[Databases]:
 
 
 @pytest.fixture
+def never_used(databases: Databases) -> None:
+    """A test's database is a new one.
+
+    An index that once held an array (others plant such documents) sorts no more, for good.
+    """
+    databases.drop_all()
+
+
+@pytest.fixture
 def house(stores: Stores, databases: Databases) -> Iterator[House]:
     """A database and a Redis prefix that nobody else uses, with every index."""
     prefix = f"t{uuid.uuid4().hex[:12]}"

@@ -16,7 +16,10 @@ from tests.support.at_the_desk import Done, Operator
 from tests.support.house import House
 from tests.support.servers import Stores
 
-pytestmark = pytest.mark.one_server("what is told of one server is known")
+pytestmark = [
+    pytest.mark.one_server("what is told of one server is known"),
+    pytest.mark.usefixtures("never_used"),
+]
 OF_THE_STACK = {"canary", "otp-limits", "idempotency", "alarms", "dashboard", "tls", "secrets"} | {
     *("web-acl", "dead-letters"),
 }

@@ -22,7 +22,10 @@ from tests.support.house import House
 from tests.support.reading import Reader
 from tests.support.servers import Stores
 
-pytestmark = pytest.mark.one_server("how MongoDB finds is the same in a set of one and of three")
+pytestmark = [
+    pytest.mark.one_server("how MongoDB finds is the same in a set of one and of three"),
+    pytest.mark.usefixtures("never_used"),
+]
 COUNT = sum(map(len, INDEXES.values()))
 
 
