@@ -105,7 +105,7 @@ def test_a_backlog_that_nobody_works_off_is_told_and_is_a_failure(
     house.book(house.slot(), house.patient())
     waiting = len(house.events(unsent=True))
 
-    done = operator("drain", "--stack-name", STACK, "--seconds", "0.05", "--json")
+    done = operator("drain", "--stack-name", STACK, "--seconds", "1", "--json")
     looked = operator("drain", "--stack-name", STACK, "--dry-run", "--json")
 
     assert done.code == looked.code == 1
