@@ -88,7 +88,7 @@ clean: ## stop everything and remove .local with all its data
 .PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
 .PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check load soak
-test: lint ## JOBS=3: set everything up and run everything CI runs, under 12 minutes on two cores
+test: lint ## JOBS=3: set everything up and run everything CI runs, some 17 minutes on two cores
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
 	@$(SCANNING) -c ""

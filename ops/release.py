@@ -115,13 +115,19 @@ def serve_latest(account: Account, *, standby: str) -> int:
         version = client.publish_version(FunctionName=one.name)["Version"]
         # With SnapStart that takes its snapshot; until then it refuses to be called.
         client.get_waiter("published_version_active").wait(FunctionName=one.name, Qualifier=version)
-        client.update_alias(
-            FunctionName=one.name,
-            Name=ALIAS,
-            FunctionVersion=version,
-            RoutingConfig={"AdditionalVersionWeights": {}},
-        )
+        _serve(client, one.name, version)
     return len(waiting)
+
+
+def _serve(client: Any, function: str, version: str, **told: str) -> None:
+    """Nothing of a canary that is under way stays: all traffic is the one version's."""
+    client.update_alias(
+        FunctionName=function,
+        Name=ALIAS,
+        FunctionVersion=version,
+        RoutingConfig={"AdditionalVersionWeights": {}},
+        **told,
+    )
 
 
 def moves_back(functions: Sequence[Function], *, to: str | None) -> list[Move]:
@@ -232,14 +238,8 @@ def _back(client: Any, moves: Sequence[Move], arguments: argparse.Namespace) -> 
         return 1
     for number, move in enumerate(moves, 1):
         if not arguments.dry_run:
-            # Nothing of a canary that is under way stays: all traffic is the one version's.
-            client.update_alias(
-                FunctionName=move.function,
-                Name=ALIAS,
-                FunctionVersion=move.to_version,
-                Description=f"{_TAKEN_BACK} {' '.join(move.taken_back)}",
-                RoutingConfig={"AdditionalVersionWeights": {}},
-            )
+            taken_back = f"{_TAKEN_BACK} {' '.join(move.taken_back)}"
+            _serve(client, move.function, move.to_version, Description=taken_back)
         if arguments.json:
             told = {"function": move.function, "from": move.from_version, "to": move.to_version}
             print(json.dumps({**told, "moved": not arguments.dry_run}))

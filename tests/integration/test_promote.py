@@ -169,6 +169,25 @@ def test_who_was_cut_off_before_all_served_goes_on_there(house: House, scene: Sc
     assert (cloud.serving(), cloud.moved) == ({"false"}, [FUNCTIONS[0]])
 
 
+def test_what_aws_refuses_to_publish_is_told_and_made_good_by_the_next_run(
+    house: House, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud = Cloud()
+
+    def no(**_: object) -> None:
+        raise refused("CodeStorageExceededException")
+
+    with monkeypatch.context() as without:
+        without.setattr(cloud, "publish_version", no)
+        with pytest.raises(OpsError, match="AWS refuses: CodeStorageExceededException"):
+            promoted(cloud, house)
+    assert (cloud.parameters["Standby"], cloud.serving()) == ("false", {"true"})
+
+    assert promoted(cloud, house, "--despite") == 0
+
+    assert cloud.serving() == {"false"}
+
+
 def test_a_dry_run_says_what_speaks_against_it_and_changes_nothing(
     house: House, scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,9 @@ from slotkeeper.domain.user import Channel
 
 _OWNER_HEX = 16
 _REQUEST_HEX = 32
-_OURS = re.compile(f"(at|bk)_[0-9a-f]{{{_OWNER_HEX + _REQUEST_HEX}}}")
+_HEX = f"[0-9a-f]{{{_OWNER_HEX + _REQUEST_HEX}}}"
+ATTEMPT_ID, BOOKING_ID = re.compile(f"at_{_HEX}"), re.compile(f"bk_{_HEX}")
+"""The form of the ids that are made here, which a client's text need not have."""
 
 
 def attempt_id(user_id: str, idempotency_key: str, slot_id: str) -> str:
@@ -51,8 +53,8 @@ def booking_id(attempt_id: str) -> str:
 
 
 def reads_as_ours(id_: str) -> bool:
-    """Whether it has the form of an attempt's or a booking's id, which a client's text may not."""
-    return _OURS.fullmatch(id_) is not None
+    """Whether it has the form of an attempt's or a booking's id."""
+    return any(form.fullmatch(id_) for form in (ATTEMPT_ID, BOOKING_ID))
 
 
 def owner_of(user_id: str) -> str:

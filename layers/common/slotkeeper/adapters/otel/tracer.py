@@ -25,16 +25,14 @@ from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, StatusCode
 
 from slotkeeper.adapters.otel.courier import Courier
+from slotkeeper.domain.attempt import ATTEMPT_ID, BOOKING_ID
 from slotkeeper.tracing import ATTRIBUTES, Kind, Value, valid
 
 CALL_SECONDS = 0.3
 """Of the exporter itself; `Courier` waits as long as it is told, whatever this comes to."""
 MOST_SPANS = 2_000
 """Kept at once; of more, the oldest go."""
-_OURS = {
-    "slotkeeper.attempt_id": re.compile(r"at_[0-9a-f]{48}"),
-    "slotkeeper.booking_id": re.compile(r"bk_[0-9a-f]{48}"),
-}
+_OURS = {"slotkeeper.attempt_id": ATTEMPT_ID, "slotkeeper.booking_id": BOOKING_ID}
 _PLAIN = re.compile(r"[A-Za-z0-9_.:/{}+ -]{1,120}", re.ASCII)
 _KINDS = {
     "server": SpanKind.SERVER,
