@@ -14,7 +14,6 @@ import json
 import secrets
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ import jwt
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from msgspec.structs import replace
 
 from slotkeeper.adapters.mongo.client import connect
 from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, slot_document

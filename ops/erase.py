@@ -11,7 +11,8 @@ import argparse
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from ops import person
 from slotkeeper.adapters.together import together

@@ -11,7 +11,7 @@ from ops import person
 from ops.check.report import to_stdout
 from slotkeeper.bootstrap import SystemClock
 from slotkeeper.contracts.export import ExportResponse
-from slotkeeper.contracts.shapes import MAX_LIMIT
+from slotkeeper.contracts.paging import MAX_LIMIT
 from slotkeeper.services.export_person import Place, export_person
 
 add_arguments = person.add_arguments

@@ -10,10 +10,10 @@ Exit codes: 0 they are there; 2 a store does not answer, or it is refused.
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import asdict
 from pymongo.database import Database
 
 from ops import demo_clinic, person, stores

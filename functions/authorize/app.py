@@ -9,6 +9,8 @@ from slotkeeper.entrypoints.auth import arrival_of, note_refusal, policy_for
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.services.authorize import authorize
 
+bootstrap.prime(bootstrap.rate_limiter, bootstrap.token_verifier)
+
 
 @instrumented
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

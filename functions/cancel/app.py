@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.bookings import BookingResponse, ChangeRequest
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -47,6 +45,9 @@ def cancel(call: Call[IdPath, Nothing, ChangeRequest]) -> Response[str]:
         policy=bootstrap.policy(),
     )
     return answer(HTTPStatus.OK, *BookingResponse.with_etag(booking))
+
+
+bootstrap.prime(bootstrap.booking_ends, bootstrap.doctors, bootstrap.requests, bootstrap.users)
 
 
 @instrumented

@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.bookings import BookingResponse
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -67,6 +65,9 @@ def get_calendar_file(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
     _, etag = BookingResponse.with_etag(booking)
     headers = {**etag, "Content-Disposition": 'attachment; filename="appointment.ics"'}
     return answer(HTTPStatus.OK, text, headers, media_type=CALENDAR)
+
+
+bootstrap.prime(bootstrap.catalogue, bootstrap.doctors, bootstrap.ledger, bootstrap.users)
 
 
 @instrumented

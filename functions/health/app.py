@@ -5,12 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.problems import HealthResponse
 from slotkeeper.contracts.shapes import Nothing
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -30,6 +28,9 @@ def get_health(call: Call[Nothing, Nothing, Nothing]) -> Response[str]:
     states = check_health(dependencies=bootstrap.dependencies(), together=bootstrap.together)
     status = HTTPStatus.OK if all(states.values()) else HTTPStatus.SERVICE_UNAVAILABLE
     return answer(status, HealthResponse.text_of(states, is_standby=bootstrap.is_standby()))
+
+
+bootstrap.prime(bootstrap.dependencies)
 
 
 @instrumented

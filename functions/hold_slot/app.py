@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
-from slotkeeper.contracts.bookings import HoldSlotRequest, HoldSlotResponse
+from slotkeeper.contracts.holds import HoldSlotRequest, HoldSlotResponse
 from slotkeeper.contracts.shapes import Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -62,6 +60,9 @@ def hold(call: Call[Nothing, Nothing, HoldSlotRequest]) -> Response[str]:
     if held.is_replay:
         headers["Idempotent-Replayed"] = "true"
     return answer(HTTPStatus.ACCEPTED, held.text, headers)
+
+
+bootstrap.prime(bootstrap.gate, bootstrap.slots, bootstrap.ledger, bootstrap.users, bootstrap.jobs)
 
 
 @instrumented

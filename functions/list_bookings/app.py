@@ -5,13 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
-from slotkeeper.contracts.bookings import BookingPageResponse, ListBookingsQuery
+from slotkeeper.contracts.booking_lists import BookingPageResponse, ListBookingsQuery
 from slotkeeper.contracts.shapes import Nothing
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -45,6 +43,9 @@ def get_bookings(call: Call[Nothing, ListBookingsQuery, Nothing]) -> Response[st
         together=bootstrap.together,
     )
     return answer(HTTPStatus.OK, BookingPageResponse.of(page, query, whose).to_text())
+
+
+bootstrap.prime(bootstrap.booking_lists, bootstrap.catalogue, bootstrap.users)
 
 
 @instrumented

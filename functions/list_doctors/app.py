@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.doctors import (
     DoctorPageResponse,
@@ -17,7 +15,7 @@ from slotkeeper.contracts.doctors import (
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import kept_answer
+from slotkeeper.entrypoints.answers import Response, kept_answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -76,6 +74,9 @@ def get_doctor(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
         pages=bootstrap.doctor_pages(),
     )
     return kept_answer(call, page)
+
+
+bootstrap.prime(bootstrap.catalogue, bootstrap.doctor_pages, bootstrap.users)
 
 
 @instrumented

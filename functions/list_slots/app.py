@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import kept_answer
+from slotkeeper.entrypoints.answers import Response, kept_answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -52,6 +50,9 @@ def get_slots(call: Call[IdPath, ListSlotsQuery, Nothing]) -> Response[str]:
         together=bootstrap.together,
     )
     return kept_answer(call, page)
+
+
+bootstrap.prime(bootstrap.doctors, bootstrap.slot_pages, bootstrap.slots, bootstrap.users)
 
 
 @instrumented

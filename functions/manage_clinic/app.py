@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.clinic import (
     DoctorChangeRequest,
@@ -22,7 +20,7 @@ from slotkeeper.contracts.slots import SlotResponse
 from slotkeeper.domain import errors
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -173,6 +171,21 @@ def _asked(call: Call[Any, Any, Any]) -> Asked:
     return Asked(
         actor=call.caller.user_id, request_id=call.request_id, request_key=call.request_key
     )
+
+
+bootstrap.prime(
+    bootstrap.catalogue,
+    bootstrap.doctor_file,
+    bootstrap.doctor_pages,
+    bootstrap.doctors,
+    bootstrap.ledger,
+    bootstrap.requests,
+    bootstrap.slot_blocks,
+    bootstrap.slot_pages,
+    bootstrap.slots,
+    bootstrap.timetables,
+    bootstrap.users,
+)
 
 
 @instrumented

@@ -5,8 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.export import ExportQuery, ExportResponse
 from slotkeeper.contracts.profile import ProfileRequest, ProfileResponse
@@ -15,7 +13,7 @@ from slotkeeper.domain import errors
 from slotkeeper.domain.limits import ERASURES, EXPORTS
 from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import count, instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -115,6 +113,19 @@ def _asked(call: Call[Any, Any, Any]) -> Asked:
     return Asked(
         actor=call.caller.user_id, request_id=call.request_id, request_key=call.request_key
     )
+
+
+bootstrap.prime(
+    bootstrap.gate,
+    bootstrap.ledger,
+    bootstrap.personal_data,
+    bootstrap.personal_keys,
+    bootstrap.rate_limiter,
+    bootstrap.sagas,
+    bootstrap.slots,
+    bootstrap.users,
+    bootstrap.views,
+)
 
 
 @instrumented

@@ -5,14 +5,12 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -40,6 +38,9 @@ def release(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
         sagas=bootstrap.sagas(),
     )
     return answer(HTTPStatus.NO_CONTENT)
+
+
+bootstrap.prime(bootstrap.gate, bootstrap.ledger, bootstrap.sagas, bootstrap.slots)
 
 
 @instrumented

@@ -5,15 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
 from slotkeeper.contracts.bookings import ChangeRequest
 from slotkeeper.contracts.reschedule import RescheduleQuery, RescheduleResponse
 from slotkeeper.contracts.shapes import IdPath
 from slotkeeper.domain import errors
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -59,6 +57,11 @@ def reschedule(call: Call[IdPath, RescheduleQuery, ChangeRequest]) -> Response[s
         together=bootstrap.together,
     )
     return answer(HTTPStatus.OK, *RescheduleResponse.with_etag(booking, page, query, wanted))
+
+
+bootstrap.prime(
+    bootstrap.booking_ends, bootstrap.doctors, bootstrap.requests, bootstrap.slots, bootstrap.users
+)
 
 
 @instrumented

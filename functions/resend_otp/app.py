@@ -5,15 +5,13 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
-from slotkeeper.contracts.bookings import ResendOtpResponse
+from slotkeeper.contracts.codes import ResendOtpResponse
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -44,6 +42,11 @@ def resend(call: Call[IdPath, Nothing, Nothing]) -> Response[str]:
         policy=bootstrap.policy(),
     )
     return answer(HTTPStatus.ACCEPTED, ResendOtpResponse.text_of(sent))
+
+
+bootstrap.prime(
+    bootstrap.codes, bootstrap.jobs, bootstrap.requests, bootstrap.slots, bootstrap.users
+)
 
 
 @instrumented

@@ -50,6 +50,11 @@ def _postpone(receipt: str, seconds: int) -> None:
     bootstrap.waits().postpone(receipt, seconds)
 
 
+bootstrap.prime(
+    bootstrap.codes, bootstrap.code_maker, bootstrap.code_quota, bootstrap.ledger, bootstrap.users
+)
+
+
 @instrumented
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return process(event, handle, _postpone)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
 from slotkeeper import bootstrap
-from slotkeeper.contracts.bookings import BookingResponse, VerifyOtpRequest
+from slotkeeper.contracts.bookings import BookingResponse
+from slotkeeper.contracts.codes import VerifyOtpRequest
 from slotkeeper.contracts.shapes import IdPath, Nothing
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.user import Role
-from slotkeeper.entrypoints.answers import answer
+from slotkeeper.entrypoints.answers import Response, answer
 from slotkeeper.entrypoints.http import create_app
 from slotkeeper.entrypoints.observability import count, identify, instrumented
 from slotkeeper.entrypoints.operation import Call
@@ -62,6 +61,20 @@ def verify(call: Call[IdPath, Nothing, VerifyOtpRequest]) -> Response[str]:
         count("bookings_paid_total", confirmation.booking.payment is not None)
         status = HTTPStatus.CREATED
     return answer(status, *BookingResponse.with_etag(confirmation.booking))
+
+
+bootstrap.prime(
+    bootstrap.booked_slots,
+    bootstrap.code_maker,
+    bootstrap.codes,
+    bootstrap.failures,
+    bootstrap.gate,
+    bootstrap.ledger,
+    bootstrap.requests,
+    bootstrap.slots,
+    bootstrap.relay_waker,
+    bootstrap.till,
+)
 
 
 @instrumented

@@ -69,7 +69,7 @@ def _asked(caught: Caught) -> Iterator[Ask]:
 
 
 def _of_slots(caught: Caught, now: datetime) -> Iterator[Ask]:
-    slots = MongoSlots(caught.as_database, BookingPolicy(), _one_by_one)
+    slots = MongoSlots(caught.as_database, BookingPolicy())
     attempt = {"attempt_id": "at_1", "user_id": "user"}
     ranges = {
         "": SlotFilter(doctor_id="doctor"),
@@ -84,7 +84,7 @@ def _of_slots(caught: Caught, now: datetime) -> Iterator[Ask]:
                 partial(slots.free_slots, wanted, now=now, after=after, skip=0, limit=20),
             )
         yield f"count of free slots{of}", partial(slots.count_free, wanted, now=now)
-        yield f"when slots are free again{of}", partial(slots.free_until, wanted, now=now)
+        yield f"when slots are free again{of}", partial(slots.first_release, wanted, now=now)
     yield (
         "hold",
         lambda: slots.place_hold("doctor_1", **attempt, channel=None, request_id="request"),

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, cast
 
+from msgspec import structs
 from pymongo.collection import Collection
 from pymongo.database import Database
 from redis import Redis
@@ -344,14 +345,14 @@ class GrantsEveryLock(RedisGate):
     """A gate that tells everybody that the slot's lock is theirs: as if Redis had lost it."""
 
     def admit(self, ticket: HoldTicket) -> Admission:
-        return replace(super().admit(ticket), lock_holder=ticket.attempt_id)
+        return structs.replace(super().admit(ticket), lock_holder=ticket.attempt_id)
 
 
 class SeesNoOthers(RedisGate):
     """A gate that does not tell what else the patient is about to hold."""
 
     def admit(self, ticket: HoldTicket) -> Admission:
-        return replace(super().admit(ticket), other_slots=[])
+        return structs.replace(super().admit(ticket), other_slots=[])
 
 
 class ForgetsRequests(RedisGate):
@@ -359,7 +360,7 @@ class ForgetsRequests(RedisGate):
 
     def admit(self, ticket: HoldTicket) -> Admission:
         known = super().admit(ticket)
-        return replace(known, answer=None, is_reused=False, busy_for_ms=None)
+        return structs.replace(known, answer=None, is_reused=False, busy_for_ms=None)
 
 
 def grants_every_lock(house: House) -> House:
@@ -403,7 +404,7 @@ class SettlesOnARead(RedisCodes):
         if known is None or known.key_id is not None:
             return known
         self._redis.hset(self._keys.code(user_id, attempt_id), "keyId", key_id)
-        return replace(known, key_id=key_id)
+        return structs.replace(known, key_id=key_id)
 
 
 def counts_guesses_on_a_read(house: House) -> House:
@@ -411,7 +412,7 @@ def counts_guesses_on_a_read(house: House) -> House:
 
 
 def compares_every_guess(house: House) -> House:
-    policy: BookingPolicy = replace(house.policy, max_tries=1_000)
+    policy: BookingPolicy = structs.replace(house.policy, max_tries=1_000)
     return replace(house, codes=RedisCodes(house.redis, house.keys, policy))
 
 
@@ -420,7 +421,7 @@ def settles_keys_on_a_read(house: House) -> House:
 
 
 def counts_no_places(house: House) -> House:
-    policy: BookingPolicy = replace(house.policy, max_live_holds=1_000)
+    policy: BookingPolicy = structs.replace(house.policy, max_live_holds=1_000)
     return replace(house, gate=RedisGate(house.redis, house.keys, policy))
 
 

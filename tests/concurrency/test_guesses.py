@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from slotkeeper.adapters.code_maker import HotpCodes
 from slotkeeper.adapters.mongo.documents import QUOTAS, user_failures_id
@@ -52,7 +53,9 @@ def guesses_at(right: str, *, first: bool) -> list[str]:
 
 def a_hundred_at_once(house: House, *, first: bool = False) -> tuple[int, list[object]]:
     """How many of a hundred guesses were compared, and what they were answered."""
-    policy = replace(house.policy, max_calls=10 * GUESSES, max_failures_per_user=10 * GUESSES)
+    policy = structs.replace(
+        house.policy, max_calls=10 * GUESSES, max_failures_per_user=10 * GUESSES
+    )
     house = replace(house, policy=policy)  # neither refuses any before it is counted as a guess
     slot, alice = house.slot(), house.patient()
     attempt = house.hold(slot, alice)

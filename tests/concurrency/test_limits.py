@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
+from msgspec import structs
 from redis import Redis
 
 from slotkeeper.adapters.mongo.documents import QUOTAS, phone_quota_id
@@ -54,7 +54,7 @@ def test_control_a_bucket_that_is_read_before_it_is_written_gives_more(house: Ho
 
 
 def quota_of(house: House) -> MongoCodeQuota:
-    policy = replace(house.policy, max_codes_per_user=HELD, max_codes_per_phone=HELD)
+    policy = structs.replace(house.policy, max_codes_per_user=HELD, max_codes_per_phone=HELD)
     return MongoCodeQuota(house.database, policy)
 
 

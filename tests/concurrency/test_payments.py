@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from local.payment_simulator import Simulator, running
 from local.simulated_payments import Fault, SimulatedPayments
@@ -74,7 +75,7 @@ class Unfenced(MongoSagas):
     def begin(self, saga: Saga) -> Saga | None:
         super().begin(saga)
         # Each as a try of its own: the provider's idempotency keys would guard them, too.
-        return replace(saga, try_=self._everybody.wait() + 1)
+        return structs.replace(saga, try_=self._everybody.wait() + 1)
 
     def find(self, attempt_id: str) -> Saga | None:
         return None
@@ -82,13 +83,13 @@ class Unfenced(MongoSagas):
     def _change(self, saga: Saga, changes: Any, only_if: Any = None) -> Saga | None:
         state = changes.get("state", saga.state)
         payment_id = changes.get("paymentId", {}).get("$literal", saga.payment_id)
-        return replace(saga, state=SagaState(state), payment_id=payment_id)
+        return structs.replace(saga, state=SagaState(state), payment_id=payment_id)
 
 
 def test_control_without_the_saga_several_payments_are_authorised(shop: Shop) -> None:
     assert shop.house.till is not None
     unfenced = Unfenced(shop.house, threading.Barrier(4, timeout=60))
-    house = replace(shop.house, till=replace(shop.house.till, sagas=unfenced))
+    house = replace(shop.house, till=structs.replace(shop.house.till, sagas=unfenced))
 
     at_once([partial(shop.verify, VISA, house) for _ in range(4)])
 

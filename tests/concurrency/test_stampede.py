@@ -43,7 +43,7 @@ def test_of_many_readers_at_once_one_reads_mongodb(house: House, doctor: str) ->
 
     assert len(set(texts)) == 1
     # The page, its first slot; the count and the holds' ends are aggregations.
-    assert sorted(trips.of("mongo")) == ["aggregate", "aggregate", "find", "find"]
+    assert sorted(trips.of("mongo")) == ["aggregate", "aggregate", "find"]
 
 
 def test_without_the_claim_many_make_it(house: House) -> None:

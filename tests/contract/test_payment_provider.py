@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
+from msgspec.structs import replace
 
 from local.payment_simulator import Simulator, running
 from local.simulated_payments import Fault, SimulatedPayments

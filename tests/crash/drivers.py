@@ -18,8 +18,10 @@ from unittest.mock import patch
 
 import boto3
 import pymongo.monitoring
+from botocore.httpsession import URLLib3Session
 from redis.connection import Connection
 
+from slotkeeper.adapters.aws import signed
 from slotkeeper.adapters.redis.client import script
 from tests.crash.http_driver import watched_requests
 from tests.crash.life import current
@@ -144,6 +146,30 @@ def _aws_answered(**_: Any) -> None:
     _answered()
 
 
+def _signed(answer: Answer | None) -> type[URLLib3Session]:
+    """What our own signed requests go through, which no client of botocore's makes."""
+
+    class Watched(URLLib3Session):
+        def send(self, request: Any) -> Any:
+            service, operation = _signed_label(request)
+            given = _sends_aws(answer)(request, f"before-send.{service}.{operation}")
+            told = super().send(request) if given is None else given
+            _answered()
+            return told
+
+    return Watched
+
+
+def _signed_label(request: Any) -> tuple[str, str]:
+    target = request.headers.get("X-Amz-Target")
+    if target is None:
+        return "lambda", "Invoke"
+    text = target.decode() if isinstance(target, bytes) else target
+    service, _, operation = text.partition(".")
+    # As botocore's clients call it.
+    return {"AmazonSQS": "sqs", "secretsmanager": "secrets-manager"}[service], operation
+
+
 @contextmanager
 def watched(*, ports: Collection[int], provider: int, aws: Answer | None = None) -> Iterator[None]:
     """Watch every driver; `ports` (of this machine) are those that a driver here speaks to.
@@ -168,6 +194,7 @@ def watched(*, ports: Collection[int], provider: int, aws: Answer | None = None)
         patch.object(Connection, "send_packed_command", _send_all),
         patch.object(Connection, "send_command", _send_one),
         patch.object(socket.socket, "connect", connecting),
+        patch.object(signed, "URLLib3Session", _signed(aws)),
         watched_requests(port=provider, answered=_answered),
     ):
         yield

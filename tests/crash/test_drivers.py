@@ -75,12 +75,14 @@ def test_pipeline_is_done_as_far_as_the_cut(
     assert stage.house.redis.mget(keys) == there
 
 
+@pytest.mark.parametrize("client", ["aws", "signed"])
 @pytest.mark.parametrize(("side", "queued"), [("before", 0), ("after", 1)])
-def test_call_to_aws_is_done_or_not(stage: Stage, side: Side, queued: int) -> None:
+def test_call_to_aws_is_done_or_not(stage: Stage, client: str, side: Side, queued: int) -> None:
     stage.empty()
+    sqs = getattr(bootstrap, client)("sqs")
     send = {"QueueUrl": bootstrap.settings().notification_queue_url, "MessageBody": "{}"}
 
-    _dies(Life(cut=Cut(0, side)), lambda: bootstrap.aws("sqs").send_message(**send))
+    _dies(Life(cut=Cut(0, side)), lambda: sqs.send_message(**send))
 
     assert len(stage.cloud.queue) == queued
 
@@ -122,6 +124,9 @@ def test_who_is_dead_undoes_nothing(stage: Stage) -> None:
                 lambda: redis.delete(key),
                 lambda: things.insert_one({"_id": "undone"}),
                 lambda: bootstrap.aws("lambda").invoke(FunctionName="relay"),
+                lambda: bootstrap.signed("lambda").invoke(
+                    FunctionName="relay", InvocationType="Event", Payload=b""
+                ),
             ):
                 try:
                     undo()
@@ -130,7 +135,7 @@ def test_who_is_dead_undoes_nothing(stage: Stage) -> None:
 
     _dies(Life(cut=Cut(0, "after")), handler)
 
-    assert len(tried) == 3
+    assert len(tried) == 4
     assert stage.house.redis.get(key) == "taken"
     assert things.count_documents({}) == 0
     assert stage.cloud.woken == 0

@@ -13,13 +13,14 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pymongo.database import Database
 from redis import Redis
 
@@ -108,7 +109,7 @@ class Records:
         record = self._codes.find(user_id=self._user(attempt), attempt_id=attempt)
         assert record is not None
         manager = SecretsManager("any", text_of(KeyRing((key,))))
-        return maker_of(manager, FakeClock()).code(replace(record, key_id=key.id))
+        return maker_of(manager, FakeClock()).code(structs.replace(record, key_id=key.id))
 
     @property
     def _codes(self) -> RedisCodes:
@@ -195,7 +196,7 @@ def test_codes_go_on_through_a_rotation_and_nothing_restarts(
     assert secret.ring.current(datetime.now(UTC)).id != new
     assert alice.verify(attempt, code).status == HTTPStatus.CREATED
     *earlier, newest = secret.ring.keys
-    newest = replace(newest, since=datetime.now(UTC))
+    newest = structs.replace(newest, since=datetime.now(UTC))
     secret.put(*earlier, newest)
     attempt, code = made_with(newest, new_patient, next_slot, records)
     assert code == records.code(attempt.id, newest)
@@ -239,7 +240,7 @@ def test_key_is_gone_once_its_codes_are_dead_and_not_before(
         OtpKey(id=f"{name}-{uuid.uuid4()}", key=secrets.token_hex(32), since=now - hours * HOUR)
         for name, hours in (("dead", 6), ("dying", 5))
     )
-    kept = [replace(key, since=max(key.since, now - HOUR)) for key in secret.ring.keys]
+    kept = [structs.replace(key, since=max(key.since, now - HOUR)) for key in secret.ring.keys]
     secret.put(dead, dying, *kept)
 
     new = secret.rotate()

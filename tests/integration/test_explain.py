@@ -19,7 +19,7 @@ from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
 from slotkeeper.adapters.together import together
 from slotkeeper.bootstrap import SystemClock
-from slotkeeper.contracts.bookings import ListBookingsQuery
+from slotkeeper.contracts.booking_lists import ListBookingsQuery
 from slotkeeper.contracts.doctors import ListDoctorsQuery
 from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.errors import NotFound, OtpInvalid

@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from msgspec import structs
 
 from slotkeeper.adapters.aws.secrets import ASK_AGAIN
 from slotkeeper.contracts.otp_secret import read_ring
@@ -163,7 +164,7 @@ def test_resend_that_is_undone_leaves_the_earlier_code_its_key(house: House, key
     first_job = house.queue.codes[-1]
     looked = record_of(house, attempt, alice)
     keys.sender(house).send(first_job)
-    newest = replace(looked, send_number=2)
+    newest = structs.replace(looked, send_number=2)
     put = partial(house.codes.put, user_id=alice, attempt_id=attempt, lifetime_ms=60_000)
     put_back = partial(house.codes.put_back, user_id=alice, attempt_id=attempt, lifetime_ms=60_000)
 

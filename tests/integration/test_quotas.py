@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from slotkeeper.adapters.mongo.documents import QUOTAS, USERS, phone_quota_id, user_quota_id
 from slotkeeper.adapters.mongo.people import MongoUsers

@@ -21,6 +21,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from slotkeeper import bootstrap, settings, tracing
+from slotkeeper.adapters.aws import signed
 from slotkeeper.adapters.aws.client import connect
 from slotkeeper.adapters.mongo.documents import OUTBOX
 from slotkeeper.adapters.mongo.ledger import MongoLedger
@@ -30,6 +31,7 @@ from slotkeeper.entrypoints.auth import policy_for
 from slotkeeper.entrypoints.observability import instrumented, logger
 from slotkeeper.services.authorize import Verdict
 from tests.support.aws_events import Context, Event, authorizer_event, http_event, id_event
+from tests.support.by_moto import ByMoto
 from tests.support.collector import Collector, Told, collecting
 from tests.support.house import House
 from tests.support.servers import Stores
@@ -135,6 +137,7 @@ def world(house: House, stores: Stores, monkeypatch: pytest.MonkeyPatch) -> Iter
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.setenv(name, "testing")
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+        monkeypatch.setattr(signed, "URLLib3Session", ByMoto)
         monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
         connect("secretsmanager").create_secret(
             Name="otp-keys", SecretString=json.dumps({"k1": "secret of k1"})

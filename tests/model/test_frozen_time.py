@@ -10,6 +10,7 @@ from typing import Any
 
 import pymongo.monitoring
 import pytest
+from msgspec import structs
 from pymongo import MongoClient
 from redis import Redis
 
@@ -129,7 +130,7 @@ def test_an_answer_is_kept_for_a_day(world: World) -> None:
     first = world.house.answer(ticket)
 
     world.advance(timedelta(hours=24))
-    kept = world.house.answer(replace(ticket, request_id="second"))
+    kept = world.house.answer(structs.replace(ticket, request_id="second"))
     world.advance(MS)
 
     assert kept.text == first.text

@@ -78,7 +78,10 @@ def calls_in(tree: ast.AST, services: Iterable[str]) -> Iterator[Call]:
 @cache
 def _factories() -> dict[str, ast.FunctionDef]:
     tree = ast.parse(BOOTSTRAP.read_text())
-    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    made = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    # It makes what a handler names, and opens what that has clients for: nothing of its own.
+    del made["prime"]
+    return made
 
 
 def _named_of_bootstrap(tree: ast.AST) -> set[str]:

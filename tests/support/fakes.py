@@ -9,9 +9,11 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec.structs import replace
 
 from slotkeeper.domain.attempt import attempt_id, request_key
 from slotkeeper.domain.booking import (
@@ -463,11 +465,10 @@ class FakeSlots(Fake):
         with self._called("count_free"):
             return len(self._free(wanted, now))
 
-    def free_until(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
-        with self._called("free_until"):
-            starts = [slot.start_time for slot in self._free(wanted, now)]
+    def first_release(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
+        with self._called("first_release"):
             held = [slot.live_hold(now) for slot in self.slots.values()]
-            return min([*starts, *(hold.expires_at for hold in held if hold)], default=None)
+            return min((hold.expires_at for hold in held if hold), default=None)
 
     def _free(self, wanted: SlotFilter, now: datetime) -> list[Slot]:
         found = [

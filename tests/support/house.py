@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from msgspec import structs
 from pymongo.database import Database
 from redis import Redis
 
@@ -40,7 +41,7 @@ from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.adapters.redis.personal import RedisPersonalKeys
 from slotkeeper.adapters.together import together
 from slotkeeper.bootstrap import SystemClock
-from slotkeeper.contracts.bookings import HoldSlotResponse
+from slotkeeper.contracts.holds import HoldSlotResponse
 from slotkeeper.domain.attempt import Attempt, CodeSent, attempt_id, request_key
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.errors import Unavailable
@@ -203,7 +204,7 @@ class House:
 
     def with_policy(self, **changes: Any) -> House:
         """The same stores under other rules."""
-        policy = replace(self.policy, **changes)
+        policy = structs.replace(self.policy, **changes)
         return replace(
             self,
             policy=policy,

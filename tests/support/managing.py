@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from slotkeeper.adapters.mongo.blocks import MongoSlotBlocks
 from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
 from slotkeeper.adapters.mongo.doctor_file import MongoDoctorFile
@@ -117,7 +119,7 @@ class Managing:
     ) -> Doctor:
         return update_doctor(
             doctor_id=doctor_id,
-            change=lambda doctor: replace(doctor, **fields),
+            change=lambda doctor: structs.replace(doctor, **fields),
             caller=self.caller,
             expected=expected,
             asked=self._asked(key),

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from msgspec import structs
+
 from local.payment_simulator import Simulator
 from slotkeeper.adapters.mongo.documents import SAGAS
 from slotkeeper.adapters.payment.stripe import StripePayments
@@ -101,7 +103,9 @@ class Shop:
             "sagas": Mortal(till.sagas, life),
             "slots": Mortal(till.slots, life),
         }
-        return replace(lives, till=replace(till, gate=lives.gate, ends=lives.ends, **of_till))
+        return replace(
+            lives, till=structs.replace(till, gate=lives.gate, ends=lives.ends, **of_till)
+        )
 
     def verify_until_told(self) -> Confirmation | AppointmentError:
         """What a patient hears in the end who tries again whenever they are asked to."""

@@ -412,6 +412,7 @@ def variables() -> set[str]:
 
 GIVEN_BY_AWS = {
     *("AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    *("AWS_REGION", "AWS_DEFAULT_REGION"),
     "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
 }
 
@@ -419,9 +420,7 @@ GIVEN_BY_AWS = {
 def test_every_variable_is_a_setting() -> None:
     settings = {name.upper() for name in Settings.model_fields} - GIVEN_BY_AWS
 
-    assert {
-        name for name in variables() if not name.startswith(("POWERTOOLS_", "AWS_"))
-    } == settings
+    assert {name for name in variables() if not name.startswith("POWERTOOLS_")} == settings
 
 
 def test_every_parameter_is_used() -> None:

@@ -4,3 +4,7 @@ Rooms, inner to outer: `domain` (rules), `ports` (what the rules need), `service
 file), `contracts` (shapes on the wire), `adapters` (MongoDB, Redis, AWS), `entrypoints` (what
 calls us), `bootstrap` (puts it together).
 """
+
+from slotkeeper import startup
+
+startup.begin()

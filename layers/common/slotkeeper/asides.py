@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+
+from slotkeeper.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Aside:
+class Aside(Value):
     """A document that cannot be read: where it is, and why, as `field: what is wrong`."""
 
     collection: str

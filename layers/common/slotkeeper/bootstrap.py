@@ -9,23 +9,19 @@ from __future__ import annotations
 import base64
 import random
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from slotkeeper import readiness, readings, snapshots, tracing
+from slotkeeper import readiness, readings, snapshots, startup, tracing
 from slotkeeper import settings as settings_module
 from slotkeeper.adapters.together import together as together  # noqa: PLC0414  # re-exported
 from slotkeeper.domain.attempt import attempt_id, request_key
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.limits import RateLimits
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeRecord
-from slotkeeper.ports.common import Dependency
 from slotkeeper.ports.holds import HoldTicket
-from slotkeeper.settings import Settings
 
 if TYPE_CHECKING:
     from pymongo.database import Database
@@ -36,6 +32,7 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.aws.providers import SesEmail
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
     from slotkeeper.adapters.aws.rotation import SecretVersions
+    from slotkeeper.adapters.aws.signed import Signed
     from slotkeeper.adapters.aws.waits import SqsWaits
     from slotkeeper.adapters.calendar_file import IcalendarFiles
     from slotkeeper.adapters.code_maker import HotpCodes
@@ -70,10 +67,14 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.requests import RedisRequests
     from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.adapters.tokens import TokenVerifier
+    from slotkeeper.domain.limits import RateLimits
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.common import Dependency
     from slotkeeper.ports.notifications import Provider, Watch
     from slotkeeper.services.change_booking import BookingEnds
     from slotkeeper.services.payment_saga import Till
     from slotkeeper.services.send_notification import Post
+    from slotkeeper.settings import Settings
 
 
 class SystemClock:
@@ -88,6 +89,7 @@ def settings() -> Settings:
     return settings_module.from_environment()
 
 
+@cache
 def policy() -> BookingPolicy:
     return settings().policy
 
@@ -154,6 +156,16 @@ def aws(service: str) -> Any:  # Any: each service has its own generated client 
 
 
 @cache
+def signed(service: str) -> Signed:
+    """As `aws`, of the three that requests call: a cold start has no time for a client."""
+    from slotkeeper.adapters.aws.signed import Signed
+
+    known = settings()
+    at = known.aws_endpoint_url or f"https://{service}.{known.region}.{known.aws_url_suffix}"
+    return Signed(service, region=known.region, endpoint=at)
+
+
+@cache
 def breaker() -> Breaker:
     from slotkeeper.adapters.redis.breaker import Breaker
 
@@ -173,7 +185,7 @@ def _keys() -> Keys:
 def slots() -> MongoSlots:
     from slotkeeper.adapters.mongo.slots import MongoSlots
 
-    return MongoSlots(database(), policy(), together)
+    return MongoSlots(database(), policy())
 
 
 @cache
@@ -233,7 +245,7 @@ def payment_provider() -> StripePayments:
     from slotkeeper.adapters.payment.stripe import StripePayments
 
     secret_id = settings().payment_secret_id
-    secret = KeptSecret(aws("secretsmanager"), secret_id, read_api_key, clock())
+    secret = KeptSecret(signed("secretsmanager"), secret_id, read_api_key, clock())
     return StripePayments(secret.value, settings().payment_api_base)
 
 
@@ -413,7 +425,7 @@ def code_maker() -> HotpCodes:
     from slotkeeper.adapters.otp_keys import OtpKeys
     from slotkeeper.contracts.otp_secret import read_ring
 
-    ring = KeptSecret(aws("secretsmanager"), settings().otp_secret_id, read_ring, clock())
+    ring = KeptSecret(signed("secretsmanager"), settings().otp_secret_id, read_ring, clock())
     return HotpCodes(OtpKeys(ring, clock()))
 
 
@@ -428,7 +440,7 @@ def otp_secret() -> SecretVersions:
 def jobs() -> SqsJobs:
     from slotkeeper.adapters.aws.jobs import SqsJobs
 
-    return SqsJobs(aws("sqs"), settings().notification_queue_url)
+    return SqsJobs(signed("sqs"), settings().notification_queue_url)
 
 
 @cache
@@ -442,7 +454,7 @@ def waits() -> SqsWaits:
 def relay_waker() -> LambdaRelayWaker:
     from slotkeeper.adapters.aws.relay_waker import LambdaRelayWaker
 
-    return LambdaRelayWaker(aws("lambda"), settings().relay_function_name)
+    return LambdaRelayWaker(signed("lambda"), settings().relay_function_name)
 
 
 @cache
@@ -630,15 +642,40 @@ def _reached(names: Sequence[str]) -> dict[str, bool]:
     return {name: answers(name) for name in names}
 
 
-def warm_up() -> None:
-    """Import what the first invocation would, and look at the settings, but open nothing."""
-    from slotkeeper.adapters.mongo import client as _mongo
-    from slotkeeper.adapters.redis import client as _redis
+_primed: list[Callable[[], object]] = []
 
-    known = settings()
-    if known.notification_queue_url or known.relay_function_name or known.otp_secret_id:
-        import boto3 as _boto3  # noqa: F401  # to have it
-    del _mongo, _redis
+
+def prime(*parts: Callable[[], object]) -> None:
+    """Have `parts` made, and the stores connected to, before the function's first call.
+
+    A container has more of a processor while it starts than afterwards, and nobody waits for its
+    answer. What fails now is left to the first call, which tells of it. Nowhere but in Lambda:
+    whoever else imports a function opens nothing.
+    """
+    _primed[:] = parts
+    if startup.is_in_lambda():
+        _make_ready()
+
+
+def _make_ready() -> None:
+    for part in _primed:
+        with suppress(Exception):  # as it will at the first call, where it is answered for
+            part()
+    with suppress(Exception):
+        _connect()
+
+
+def _connect() -> None:
+    """Open what the parts that were made have clients for."""
+    if redis.cache_info().currsize:
+        redis().ping()
+    if database.cache_info().currsize:
+        database().command("ping")
+
+
+def warm_up() -> None:
+    """What is left to do before a snapshot: look at the settings, and leave nothing open."""
+    settings()
     forget()
 
 
@@ -659,5 +696,11 @@ def forget() -> None:
     random.seed()  # nosemgrep: predictable-random  # an order, no secret
 
 
+def _start_anew() -> None:
+    """What a start from a snapshot does: nothing of the snapshot's goes on."""
+    forget()
+    _make_ready()
+
+
 readiness.answer_by(_reached)
-snapshots.hooks(before=warm_up, after=forget)
+snapshots.hooks(before=warm_up, after=_start_anew)

@@ -8,9 +8,12 @@ Cluster is found.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from slotkeeper.value import Guarded
 
 RedisMode = Literal["single", "sentinel", "cluster"]
 
@@ -19,19 +22,20 @@ _TLS_OPTIONS = {"ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_check_hostna
 _SENTINEL_OPTIONS = {"sentinel_username", "sentinel_password"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RedisUrl:
+class RedisUrl(Guarded, kw_only=True):
     """One that fits its mode."""
+
+    secret = frozenset({"password", "sentinel_password"})
 
     hosts: tuple[tuple[str, int], ...]
     db: int = 0
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     is_tls: bool = False
-    tls: dict[str, str] = field(default_factory=dict)
+    tls: dict[str, str] = msgspec.field(default_factory=dict)
     """ssl_ca_certs, ssl_certfile, ssl_keyfile: paths; ssl_check_hostname: yes or no."""
     sentinel_username: str | None = None
-    sentinel_password: str | None = field(default=None, repr=False)
+    sentinel_password: str | None = None
 
 
 def read(url: str, mode: RedisMode) -> RedisUrl:

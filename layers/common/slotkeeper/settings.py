@@ -49,6 +49,13 @@ class Settings(BaseModel):
     """What there is instead where a function was started from a snapshot."""
     parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
     """Where that extension listens; AWS's own variable."""
+    aws_region: str = ""
+    aws_default_region: str = "us-east-1"
+    """Where `AWS_REGION`, which Lambda sets, is not: outside of it."""
+    aws_url_suffix: str = Field(default="amazonaws.com", pattern=r"^[a-z0-9.-]+$")
+    """Of AWS's names in this partition."""
+    aws_endpoint_url: str = ""
+    """Of an emulator of AWS."""
     metrics_command_share: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Of the invocations: those that tell how long each command to MongoDB and Redis took."""
     redis_mode: RedisMode = "single"
@@ -140,6 +147,10 @@ class Settings(BaseModel):
             transport.require_mongo_tls(mongo_uri)
         if self.require_tls and redis_url:
             transport.require_redis_tls(redis_url, self.redis_mode)
+
+    @property
+    def region(self) -> str:
+        return self.aws_region or self.aws_default_region
 
     @property
     def sms_choice(self) -> SmsChoice:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlsplit
 
 from slotkeeper import redis_url
-from slotkeeper.redis_url import RedisMode
+
+if TYPE_CHECKING:
+    from slotkeeper.redis_url import RedisMode
 
 _MONGO_TLS = {"tls", "ssl"}
 _MONGO_UNCHECKED = {

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from icalendar import Calendar
+from msgspec.structs import replace
 
 from slotkeeper.adapters.calendar_file import IcalendarFiles
 from slotkeeper.domain.booking import Booking, BookingStatus

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import timedelta, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import pytest
+from msgspec.structs import replace
 from pydantic import ValidationError
 
-from slotkeeper.contracts.bookings import BookingResponse, HoldSlotResponse, ResendOtpResponse
+from slotkeeper.contracts.bookings import BookingResponse
+from slotkeeper.contracts.codes import ResendOtpResponse
+from slotkeeper.contracts.holds import HoldSlotResponse
 from slotkeeper.contracts.problems import HealthResponse, problem
 from slotkeeper.contracts.shapes import read
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
-from slotkeeper.contracts.shapes import MAX_CURSOR
+from slotkeeper.contracts.paging import MAX_CURSOR
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.ports.pages import Position
 

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from slotkeeper.contracts.bookings import HoldSlotRequest, VerifyOtpRequest
+from slotkeeper.contracts.codes import VerifyOtpRequest
+from slotkeeper.contracts.holds import HoldSlotRequest
 from slotkeeper.contracts.shapes import IdPath, read
 from slotkeeper.contracts.slots import ListSlotsQuery
 from slotkeeper.domain.errors import InvalidRequest

@@ -32,6 +32,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     handler = logging.StreamHandler(written)
     handler.setFormatter(logger.registered_formatter)
     monkeypatch.setattr(logger._logger, "handlers", [handler])
+    logger.registered_formatter.clear_state()
     return written
 
 

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.user import Channel, User
@@ -74,7 +73,7 @@ class World:
         return self.fate_of_notice(**changes) is NoticeFate.SENT
 
     def fate_of_notice(self, **changes: str | int | None) -> NoticeFate:
-        event = replace(an_event(), **changes)  # type: ignore[arg-type]  # any of its fields
+        event = replace(an_event(), **changes)
         return tell_event(
             event, ledger=self.ledger, users=self.users, quota=self.quota, post=self.post
         )

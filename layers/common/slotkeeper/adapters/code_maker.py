@@ -6,12 +6,14 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pyotp
 
-from slotkeeper.domain.key_ring import OtpKey
 from slotkeeper.ports.codes import CodeRecord, KeyGone
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.key_ring import OtpKey
 
 DIGITS = 6
 _GUESS_HEX = 24

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from slotkeeper.adapters.aws.secrets import KeptSecret
-from slotkeeper.domain.key_ring import KeyRing, OtpKey
+from typing import TYPE_CHECKING
+
 from slotkeeper.ports.codes import KeyGone
-from slotkeeper.ports.common import Clock
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.aws.secrets import KeptSecret
+    from slotkeeper.domain.key_ring import KeyRing, OtpKey
+    from slotkeeper.ports.common import Clock
 
 
 class OtpKeys:

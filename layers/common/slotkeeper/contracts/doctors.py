@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slotkeeper.contracts.shapes import PageInfo, PageQuery, Shape
+from slotkeeper.contracts.paging import PageInfo, PageQuery
+from slotkeeper.contracts.shapes import Shape
 from slotkeeper.contracts.texts import Line
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.ports.clinic import DoctorFilter

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from slotkeeper.contracts.bookings import BookingResponse, PaymentResponse
 from slotkeeper.contracts.cursor import decode_cursor, encode_cursor
+from slotkeeper.contracts.paging import MAX_CURSOR, MAX_LIMIT, Limit
 from slotkeeper.contracts.profile import LastViewedResponse
-from slotkeeper.contracts.shapes import MAX_CURSOR, MAX_LIMIT, Instant, Limit, Request, Shape
+from slotkeeper.contracts.shapes import Instant, Request, Shape
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.slot import Slot

@@ -20,7 +20,11 @@ class _Message(BaseModel):
     """Fields of a later version are let pass, so that old consumers outlive a deployment."""
 
     model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, from_attributes=True, extra="ignore"
+        alias_generator=to_camel,
+        populate_by_name=True,
+        from_attributes=True,
+        extra="ignore",
+        defer_build=True,  # who sends one kind does not wait for the other
     )
     v: Literal[1] = 1
 

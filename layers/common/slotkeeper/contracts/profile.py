@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, WithJsonSchema
 
-from slotkeeper.contracts.bookings import ChannelName
+from slotkeeper.contracts.holds import ChannelName
 from slotkeeper.contracts.shapes import Request, Shape
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.pages import LastView

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from slotkeeper.contracts.bookings import BookingResponse
-from slotkeeper.contracts.shapes import CalendarDate, NumberedPageQuery, Shape
+from slotkeeper.contracts.paging import NumberedPageQuery
+from slotkeeper.contracts.shapes import CalendarDate, Shape
 from slotkeeper.contracts.slots import SlotPageResponse
 from slotkeeper.domain.booking import Booking
 from slotkeeper.domain.slot import Slot

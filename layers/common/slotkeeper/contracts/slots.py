@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from slotkeeper.contracts.shapes import (
-    CalendarDate,
-    Instant,
-    NumberedPageQuery,
-    PageInfo,
-    Shape,
-    StartsQuery,
-    utc_text,
-)
+from slotkeeper.contracts.paging import NumberedPageQuery, PageInfo, StartsQuery
+from slotkeeper.contracts.shapes import CalendarDate, Instant, Shape, utc_text
 from slotkeeper.domain.slot import Slot, SlotStatus
 from slotkeeper.ports.pages import Page, View
 from slotkeeper.ports.slots import SlotFilter

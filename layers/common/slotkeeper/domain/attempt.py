@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.user import Channel
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Channel
 
 _OWNER_HEX = 16
 _REQUEST_HEX = 32
@@ -66,8 +69,7 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
+class Attempt(Value, kw_only=True):
     """Whose attempt a request is about, and which request that is."""
 
     id: str
@@ -75,8 +77,7 @@ class Attempt:
     request_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeSent:
+class CodeSent(Value, kw_only=True):
     """Where the newest code goes, until when it works, and when the next may be asked for."""
 
     channel: Channel
@@ -85,8 +86,7 @@ class CodeSent:
     resend_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldReceipt:
+class HoldReceipt(Value, kw_only=True):
     """What the patient is told about a hold; all times on the database's clock."""
 
     attempt_id: str

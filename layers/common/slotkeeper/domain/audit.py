@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from slotkeeper.value import Value
 
 FIRST = "0" * 64
 """What the first block names for a block before it."""
@@ -12,8 +13,7 @@ LATE = timedelta(minutes=5)
 what a transaction may stay open."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class Head(Value, kw_only=True):
     """The newest block of the chain: nothing before it can be changed without changing its hash."""
 
     number: int
@@ -27,8 +27,7 @@ class Head:
         return f"{self.number}:{self.hash}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsealed:
+class Unsealed(Value, kw_only=True):
     """An entry that no block has, by what a block keeps of it."""
 
     id: object

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.payment import Price
-from slotkeeper.domain.slot import Slot
+from msgspec.structs import replace
+
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.payment import Price
+    from slotkeeper.domain.slot import Slot
 
 
 class BookingStatus(StrEnum):
@@ -19,8 +24,7 @@ class BookingStatus(StrEnum):
     NO_SHOW = "no_show"
 
 
-@dataclass(frozen=True, slots=True)
-class BookingTransition:
+class BookingTransition(Value):
     """A named change of a booking's status, and the fact it is told by."""
 
     target: BookingStatus
@@ -33,8 +37,7 @@ RESCHEDULE = BookingTransition(BookingStatus.RESCHEDULED, "booking.rescheduled")
 ENDS = frozenset({CANCEL.event, RESCHEDULE.event})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Booking:
+class Booking(Value, kw_only=True):
     id: str
     attempt_id: str
     slot_id: str
@@ -57,8 +60,7 @@ class Booking:
     """What it costs, if it was booked with payment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingChange:
+class BookingChange(Value, kw_only=True):
     """Who asks for which change of a booking, and by which request."""
 
     transition: BookingTransition

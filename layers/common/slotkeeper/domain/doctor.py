@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+
+from slotkeeper.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Doctor:
+class Doctor(Value, kw_only=True):
     """`time_zone` is an IANA name; `consultation_fee` in minor units, None where there is none."""
 
     id: str

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from slotkeeper.domain.payment import Price
+from msgspec.structs import astuple, replace
+
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.payment import Price
 
 SYSTEM = "system"
 """The actor of what no person asked for: expiry."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DomainEvent:
+class DomainEvent(Value, kw_only=True):
     """A fact, decided by a change of one slot document and known by its `id`.
 
     `id` is derived from the slot and the version the change gave it, so telling a fact twice
@@ -41,8 +45,18 @@ class DomainEvent:
     """What the person who asked for it gave as reason: kept with the booking, sent nowhere."""
     payment: Price | None = None
     """What a confirmation was paid with, if it was."""
-    traceparent: str | None = field(default=None, compare=False)
+    traceparent: str | None = None
     """The trace of the request that decided it, where that is traced: no part of the fact."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DomainEvent) and self._fact == other._fact
+
+    def __hash__(self) -> int:
+        return hash(self._fact)
+
+    @property
+    def _fact(self) -> tuple[Any, ...]:
+        return astuple(replace(self, traceparent=None))
 
 
 def event_id(slot_id: str, version: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from slotkeeper.value import Guarded, Value
 
 KEPT = timedelta(minutes=5)
 """Functions read the ring again after this long at the latest, where they can."""
@@ -17,17 +18,17 @@ LONGEST_HOLD = timedelta(hours=1)
 """As long as a hold may be by the template: no code outlives its hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OtpKey:
+class OtpKey(Guarded, kw_only=True):
     """A key; new codes are made with it from `since` until the next one's."""
 
+    secret = frozenset({"key"})
+
     id: str
-    key: str = field(repr=False)
+    key: str
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRing:
+class KeyRing(Value):
     """Keys by the time they come into use; at least one."""
 
     keys: tuple[OtpKey, ...]

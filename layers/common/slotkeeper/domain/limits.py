@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+
+from slotkeeper.value import Value
 
 READS = frozenset({"GET", "HEAD"})
 _V6_CUSTOMER = 64
 """One customer has all addresses of such a prefix: more than could be counted one by one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimit:
+class RateLimit(Value, kw_only=True):
     """`requests` at once; used up, so many come back in `seconds`, one after the other."""
 
     name: str
@@ -19,8 +19,7 @@ class RateLimit:
     seconds: int = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RateLimits:
+class RateLimits(Value, kw_only=True):
     """Requests a minute: of one address, and of one user on one route. 0 is no limit."""
 
     ip: int = 600

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from slotkeeper.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
+
+class Price(Value, kw_only=True):
     """`amount` in minor units of `currency` (ISO 4217, lower case)."""
 
     amount: int
@@ -68,8 +68,7 @@ ENDED_BY_BOOKING: dict[SagaState, SagaState] = {
 """Where a saga goes when the booking it paid for ends."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Saga:
+class Saga(Value, kw_only=True):
     """How far the payment of one attempt has come; `version` fences whoever works on it."""
 
     id: str
@@ -111,8 +110,7 @@ class PaymentStatus(StrEnum):
     """Nothing is reserved, and nothing ever can be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payment:
+class Payment(Value, kw_only=True):
     id: str
     status: PaymentStatus
     price: Price

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 
+from slotkeeper.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingPolicy:
+
+class BookingPolicy(Value, kw_only=True):
     hold: timedelta = timedelta(minutes=5)
     code_lifetime: timedelta = timedelta(minutes=5)
     resend_wait: timedelta = timedelta(seconds=30)

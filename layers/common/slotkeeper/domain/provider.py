@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+
+from slotkeeper.value import Value
 
 SNS, EUM, SES = "sns", "eum", "ses"
 BY_SMS = (SNS, EUM)
@@ -22,8 +23,7 @@ class State(StrEnum):
     """It rested, and one message tries it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BreakerRules:
+class BreakerRules(Value, kw_only=True):
     """A provider that fails `failures` of its last `remembered` messages, and at least half, rests.
 
     What is older than `window` counts no more: of many messages a few failures are nothing, of
@@ -37,8 +37,7 @@ class BreakerRules:
     trial: timedelta = timedelta(seconds=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SmsChoice:
+class SmsChoice(Value, kw_only=True):
     """By which providers SMS go, in order (none: switched off), and whether email stands in."""
 
     providers: tuple[str, ...]

@@ -8,13 +8,16 @@ twice; a date that the zone skipped has none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 from slotkeeper.domain.time_zone import Era, date_in, eras, instant_of
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
 
 MAX_SLOTS = 10_000
 """A schedule makes no more at once."""
@@ -26,8 +29,7 @@ Span = tuple[int, int]
 """From the first until before the second: minutes of a day, or seconds since 1970."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
+class Hours(Value, kw_only=True):
     """`[start, end)` in minutes of a day, on one day of the week (ISO, Monday is 1) or on all."""
 
     start: int
@@ -39,8 +41,7 @@ class Hours:
         return self.start, self.end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeeklySchedule:
+class WeeklySchedule(Value, kw_only=True):
     """Hours of each week from the date `first` to `last`, without breaks and holidays."""
 
     time_zone: str

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.errors import (
     AppointmentError,
     SlotHeld,
     SlotInPast,
     SlotUnavailable,
 )
-from slotkeeper.domain.user import Channel
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.attempt import Attempt
+    from slotkeeper.domain.user import Channel
 
 MAX_SLOT = timedelta(hours=8)
 """No slot is longer."""
@@ -27,8 +31,7 @@ class SlotStatus(StrEnum):
     BLOCKED = "blocked"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Value):
     """A named change of status; adapters carry it out as one conditional write."""
 
     source: SlotStatus
@@ -44,8 +47,7 @@ EXPIRE = Transition(SlotStatus.RESERVED, SlotStatus.ACTIVE, "hold.expired")
 """HOLD has no entry: it leads from active (or an expired hold) to reserved and tells nobody."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Value, kw_only=True):
     """One patient's claim on a slot until `expires_at`; `sends` and `tries` count its codes.
 
     `channel` is the one the patient asked for, or None for whatever the profile prefers.
@@ -68,8 +70,7 @@ class Hold:
         return now < self.expires_at
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class Slot(Value, kw_only=True):
     id: str
     doctor_id: str
     date: str
@@ -100,6 +101,9 @@ class Slot:
         return hold if is_theirs else None
 
 
+_START = re.compile(r"[0-9]{8}T[0-9]{4}Z", re.ASCII)
+
+
 def slot_id(doctor_id: str, start_time: datetime) -> str:
     """The id of the doctor's slot at `start_time`: same doctor and instant, same slot."""
     return f"{doctor_id}_{start_time.astimezone(UTC):%Y%m%dT%H%MZ}"
@@ -107,8 +111,9 @@ def slot_id(doctor_id: str, start_time: datetime) -> str:
 
 def start_of(slot_id: str) -> datetime | None:
     """The start that a slot id names; None of an id that was not made by `slot_id`."""
+    text = slot_id.rpartition("_")[2]
     try:
-        return datetime.strptime(slot_id.rpartition("_")[2], "%Y%m%dT%H%MZ").replace(tzinfo=UTC)
+        return datetime.fromisoformat(text) if _START.fullmatch(text) else None
     except ValueError:
         return None
 

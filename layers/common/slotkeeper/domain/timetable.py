@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from slotkeeper.domain.slot import Slot, SlotStatus, Transition
+from slotkeeper.value import Value
 
 BLOCK = Transition(SlotStatus.ACTIVE, SlotStatus.BLOCKED, "slot.blocked")
 UNBLOCK = Transition(SlotStatus.BLOCKED, SlotStatus.ACTIVE, "slot.unblocked")
@@ -27,8 +27,7 @@ class TimeChange(StrEnum):
         return "calendar.unblocked" if self is TimeChange.ACTIVE else f"calendar.{self}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
+class Period(Value, kw_only=True):
     """`[start, end)`: a slot belongs to it if they share an instant."""
 
     start: datetime
@@ -43,8 +42,7 @@ class Period:
             start = end
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(Value, kw_only=True):
     """Who asks for a change, and by which request (its own id, and the key it is repeated by)."""
 
     actor: str
@@ -61,16 +59,14 @@ class Asked:
         return f"{event.partition('.')[0]}_{digest}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filled:
+class Filled(Value, kw_only=True):
     """How many slots a schedule made, and how many it left out: there, or in another's way."""
 
     created: int
     skipped: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TimeChanged:
+class TimeChanged(Value, kw_only=True):
     """How many slots changed, and those that could not be: booked or held."""
 
     changed: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from slotkeeper.domain.errors import InvalidRequest
+from slotkeeper.value import Value
 
 
 class Role(StrEnum):
@@ -14,8 +14,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
+class Caller(Value, kw_only=True):
     """Who sends a request, by the token the authorizer has checked."""
 
     user_id: str
@@ -27,8 +26,7 @@ class Channel(StrEnum):
     EMAIL = "email"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
+class User(Value, kw_only=True):
     id: str
     phone: str | None = None
     email: str | None = None

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler import Response as Response  # noqa: PLC0414  # re-exported
 
 from slotkeeper.contracts.problems import problem
 from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError, InvalidRequest
 from slotkeeper.entrypoints.observability import logger
 from slotkeeper.entrypoints.operation import JSON, STATUS, Call
-from slotkeeper.ports.pages import KeptPage
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.pages import KeptPage
 
 SAFE_HEADERS = {
     "Cache-Control": "no-store",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slotkeeper import tracing
 from slotkeeper.domain.errors import RateLimited
 from slotkeeper.entrypoints.observability import count, logger
-from slotkeeper.ports.requests import Allowance
 from slotkeeper.services.authorize import Arrival, Verdict
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.requests import Allowance
 
 _SPECIAL = re.compile(r"[^A-Za-z0-9._:/-]")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
@@ -16,13 +16,15 @@ from slotkeeper.contracts.shapes import Nothing, Shape
 from slotkeeper.domain import errors
 from slotkeeper.domain.attempt import request_key
 from slotkeeper.domain.errors import AppointmentError
-from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.answers import problem_answer, rate_limit_headers, refusal
 from slotkeeper.entrypoints.incoming import Incoming, authorizer_of
 from slotkeeper.entrypoints.observability import count, identify, logger
 from slotkeeper.entrypoints.operation import JSON, Body, Call, Operation, Path, Query
 from slotkeeper.entrypoints.replay import once
-from slotkeeper.ports.requests import RequestMemory
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Role
+    from slotkeeper.ports.requests import RequestMemory
 
 STANDBY_RETRY_SECONDS = 30
 """Of who would write to a region that stands by: it takes a hand until it may."""

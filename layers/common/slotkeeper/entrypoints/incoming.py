@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slotkeeper.contracts.json_text import parse_json
 from slotkeeper.contracts.shapes import MAX_ERRORS, Nothing, Read, Request, read, shown
@@ -14,7 +14,9 @@ from slotkeeper.domain import errors
 from slotkeeper.domain.errors import InvalidRequest
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.entrypoints.observability import logger
-from slotkeeper.entrypoints.operation import Operation
+
+if TYPE_CHECKING:
+    from slotkeeper.entrypoints.operation import Operation
 
 MAX_BODY_BYTES = 16 * 1024
 _KEY = re.compile(r"[A-Za-z0-9_.:-]{16,128}", re.ASCII)

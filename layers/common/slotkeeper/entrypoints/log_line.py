@@ -62,8 +62,11 @@ class AllowedOnly(LambdaPowertoolsFormatter):
         return "\n".join(_told(ei[1]))
 
 
+_ENCODER = json.JSONEncoder(default=lambda value: type(value).__name__, separators=(",", ":"))
+
+
 def _text_of(line: object) -> str:
-    return json.dumps(line, default=lambda value: type(value).__name__, separators=(",", ":"))
+    return _ENCODER.encode(line)
 
 
 def _shown(name: str, value: object) -> object:

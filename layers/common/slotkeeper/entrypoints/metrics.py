@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
@@ -15,7 +16,10 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import (
     AmazonCloudWatchEMFProvider,
 )
 
-from slotkeeper.readings import Readings
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.readings import Readings
 
 SERVICE = "slotkeeper"
 _MOST_VALUES = 100
@@ -27,8 +31,7 @@ metrics = Metrics(service=SERVICE)
 metrics.provider.namespace = metrics.provider.namespace or "Slotkeeper"
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Value):
     unit: MetricUnit = MetricUnit.Count
     labels: tuple[str, ...] = ()
     is_sampled: bool = False
@@ -129,11 +132,17 @@ def _known(label: str, value: str) -> str:
     return value if value in LABELS[label] else _OTHER
 
 
-def _write(found: Sequence[tuple[str, Sequence[float]]], labels: Mapping[str, str]) -> None:
-    """One line: the values under the service, and under the service and its labels."""
-    line = AmazonCloudWatchEMFProvider(
+@cache
+def _labelled() -> AmazonCloudWatchEMFProvider:
+    """One line of its own, empty again when it was flushed: it is not cheap to make."""
+    return AmazonCloudWatchEMFProvider(
         namespace=metrics.provider.namespace, default_dimensions={"service": SERVICE}
     )
+
+
+def _write(found: Sequence[tuple[str, Sequence[float]]], labels: Mapping[str, str]) -> None:
+    """One line: the values under the service, and under the service and its labels."""
+    line = _labelled()
     if labels:
         line.add_dimensions(**labels)
     for name, values in found:

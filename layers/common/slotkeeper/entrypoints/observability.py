@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from slotkeeper import asides, deadline, readiness, readings, tracing
+from slotkeeper import asides, deadline, readiness, readings, startup, tracing
 from slotkeeper.domain.attempt import reads_as_ours
 from slotkeeper.domain.slot import start_of
 from slotkeeper.entrypoints import metrics
@@ -66,6 +66,7 @@ def instrumented(handler: Handler) -> Handler:
         )
         return answer
 
+    startup.end()
     injected: Handler = logger.inject_lambda_context(traced(wrapper, logger), clear_state=True)
     return injected
 

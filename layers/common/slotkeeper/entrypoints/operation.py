@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
 from slotkeeper.contracts.shapes import Request, Shape
 from slotkeeper.domain import errors
-from slotkeeper.domain.errors import AppointmentError
-from slotkeeper.domain.user import Caller, Role
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.errors import AppointmentError
+    from slotkeeper.domain.user import Caller, Role
 
 Path = TypeVar("Path", bound=Request)
 Query = TypeVar("Query", bound=Request)
@@ -45,8 +47,7 @@ STATUS: Mapping[type[AppointmentError], HTTPStatus] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(Value, kw_only=True):
     """One method of one path; `roles` empty means that nobody need sign in.
 
     `answers` are the successes by status, each with the shape of its body (None: no body, or text
@@ -72,8 +73,7 @@ class Operation:
     """Refused while the system stands by."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[Path, Query, Body]):
+class Call(Value, Generic[Path, Query, Body], kw_only=True):
     """One request, read and checked.
 
     `request_id` is the invocation's own. `request_key` names the request as the client repeats it:

@@ -6,13 +6,15 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.event_handler import Response
 
 from slotkeeper.domain.errors import IdempotencyKeyReused, RequestInProgress, Unavailable
-from slotkeeper.entrypoints.operation import Call
 from slotkeeper.ports.requests import RequestMemory, RequestState
+
+if TYPE_CHECKING:
+    from slotkeeper.entrypoints.operation import Call
 
 
 def once(

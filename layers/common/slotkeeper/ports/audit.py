@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.audit import Head, Unsealed
+if TYPE_CHECKING:
+    from slotkeeper.domain.audit import Head, Unsealed
 
 
 class AuditSeals(Protocol):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.booking import Booking, BookingStatus
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.ports.pages import Position
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking, BookingStatus
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.ports.pages import Position
 
 
 class Ledger(Protocol):
@@ -36,8 +38,7 @@ class Ledger(Protocol):
     def booking(self, booking_id: str) -> Booking | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingFilter:
+class BookingFilter(Value, kw_only=True):
     """Bookings of a user, or with any of these doctors (None: all); `[start, end)` of starts."""
 
     user_id: str | None = None

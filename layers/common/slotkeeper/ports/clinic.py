@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from slotkeeper.domain.doctor import Doctor
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.timetable import Asked, Filled, Period, TimeChange, TimeChanged
-from slotkeeper.ports.pages import Position
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.timetable import Asked, Filled, Period, TimeChange, TimeChanged
+    from slotkeeper.ports.pages import Position
 
 
 class DoctorStore(Protocol):
@@ -19,8 +21,7 @@ class DoctorStore(Protocol):
     def clinic_of(self, doctor_id: str) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DoctorFilter:
+class DoctorFilter(Value, kw_only=True):
     """Doctors of a clinic, of a specialty (None: of any)."""
 
     clinic_id: str | None = None

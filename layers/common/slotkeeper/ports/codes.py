@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from slotkeeper.domain.errors import Unavailable
+from slotkeeper.value import Guarded, Value
 
 
 class KeyGone(Unavailable):
     """The record names no key that there is: no code is known to fit it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeRecord:
+class CodeRecord(Guarded, kw_only=True):
     """What a code is made of, never the code.
 
     The sender says by which key, when it sends the seed's first code (`CodeStore.settle_key`);
     before that, `key_id` is None and there is no code that anybody could know.
     """
 
+    secret = frozenset({"seed"})
+
     slot_id: str
-    seed: str = field(repr=False)
+    seed: str
     key_id: str | None = None
     send_number: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeTry:
+class CodeTry(Value, kw_only=True):
     """A try, counted: its `number` for this attempt, the user's `failures` across attempts.
 
     `may_compare` unless as many other guesses were tried as may be. `..._in` are seconds until
@@ -119,8 +119,7 @@ class CodeMaker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeTaken:
+class CodeTaken(Value, kw_only=True):
     """A code that was counted, and on which day (UTC)."""
 
     user_id: str

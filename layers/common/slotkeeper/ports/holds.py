@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.slot import Hold
+from slotkeeper.value import Guarded, Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.slot import Hold
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldTicket:
+class HoldTicket(Guarded, kw_only=True):
     """One request to hold a slot; `seed` is what its codes will be made of (base32)."""
+
+    secret = frozenset({"seed"})
 
     request_key: str
     attempt_id: str
@@ -19,11 +22,10 @@ class HoldTicket:
     user_id: str
     fingerprint: str
     request_id: str
-    seed: str = field(repr=False)
+    seed: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(Value, kw_only=True):
     """What one look at Redis says of a request to hold a slot, and what it took on the way.
 
     Exactly one of the first four tells the fate of the idempotency key: `answer` given before,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.provider import State
-from slotkeeper.domain.user import Channel
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.provider import State
+    from slotkeeper.domain.user import Channel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeJob:
+class CodeJob(Value, kw_only=True):
     """Send the attempt's code number `send_number`; carries ids only."""
 
     attempt_id: str
@@ -40,8 +41,7 @@ class RelayWaker(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class Turn(Value, kw_only=True):
     """The only turn, at this time, to tell of a booking.
 
     `is_late`: something that happened to it later has been told, or is about to be.
@@ -133,16 +133,14 @@ class Outcome(StrEnum):
     """The address's doing: it says nothing of the provider."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leave:
+class Leave(Value, kw_only=True):
     """Leave to ask a provider; `trial`: to this one alone, to see if it works again."""
 
     is_given: bool
     trial: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Standing(Value, kw_only=True):
     """What is known of a provider: by its last messages, of which so many failed."""
 
     state: State

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
+from slotkeeper.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+
+class Position(Value, kw_only=True):
     """A place in a list ordered by (key, id): a start time or a name; a page begins after it."""
 
     key: datetime | str
@@ -19,8 +19,7 @@ class Position:
 Item = TypeVar("Item")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[Item]):
+class Page(Value, Generic[Item], kw_only=True):
     """A part of a list, how many the whole has, and where the next page begins, if there is one.
 
     `total` is counted up to `MAX_TOTAL`, so that no count grows with a collection.
@@ -42,8 +41,7 @@ class Page(Generic[Item]):
 MAX_TOTAL = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptPage:
+class KeptPage(Value, kw_only=True):
     """An answer as it is sent, its entity tag, and when it stops being true by itself, if ever."""
 
     text: str
@@ -51,8 +49,7 @@ class KeptPage:
     valid_until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class View(Value, kw_only=True):
     """What a user looks at: a doctor, or a list (None), by which filters (None: not filtered)."""
 
     user_id: str
@@ -60,8 +57,7 @@ class View:
     filters: Mapping[str, str | None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastView:
+class LastView(Value, kw_only=True):
     """The doctor a user looked at last, and the filters last used, as they were sent."""
 
     doctor_id: str | None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.payment import Payment, Price, Saga, SagaState
-from slotkeeper.ports.slots import SlotDecision
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.payment import Payment, Price, Saga, SagaState
+    from slotkeeper.ports.slots import SlotDecision
 
 
-@dataclass(frozen=True, slots=True)
-class DueSagas:
+class DueSagas(Value):
     """Sagas with something to be done; `unreadable` are the ids of what is none, set aside."""
 
     sagas: Sequence[Saga]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.user import Caller, User
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Caller, User
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodesToday:
+class CodesToday(Value, kw_only=True):
     """How many codes a user and a phone were sent since midnight UTC, and when that day ends.
 
     And how many wrong ones the user sent: with none right between them, and of late.

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.booking import Booking
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.payment import Saga
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.ports.pages import Position
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.ports.pages import Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnBooking:
+class OwnBooking(Value, kw_only=True):
     """A booking, and what was given as reason for its end."""
 
     booking: Booking
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(Value, kw_only=True):
     """A message that was sent: by its id here, and the provider's."""
 
     id: str
@@ -32,8 +32,7 @@ class Message:
     message_id: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
+class Count(Value, kw_only=True):
     """What one erasure found to take away, or would."""
 
     profiles: int
@@ -110,8 +109,7 @@ class PersonalData(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class Remembered(Value, kw_only=True):
     """What Redis holds under a person's name, counted."""
 
     answers: int

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
+from slotkeeper.value import Value
 
-@dataclass(frozen=True, slots=True)
-class Target:
+
+class Target(Value):
     """A version that is to serve in an alias's name."""
 
     function: str

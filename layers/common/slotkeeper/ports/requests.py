@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.limits import RateLimit
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.limits import RateLimit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class Allowance(Value, kw_only=True):
     """What a limit says of one request.
 
     `reset_seconds` until all requests are back where it is allowed, else until the next one is.
@@ -27,8 +28,7 @@ class RateLimiter(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestState:
+class RequestState(Value, kw_only=True):
     """What is known of a request sent before; at most one of the three, none if it is fresh."""
 
     answer: str | None = None

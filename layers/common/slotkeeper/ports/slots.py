@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slotkeeper.domain.booking import Booking, BookingChange
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.payment import Saga
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.user import Channel
-from slotkeeper.ports.pages import Position
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking, BookingChange
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.user import Channel
+    from slotkeeper.ports.pages import Position
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotDecision:
+class SlotDecision(Value, kw_only=True):
     """A slot after an attempt to change it, and the database's `now` at that instant.
 
     `made` tells whether this very request made the change; otherwise the slot is as it was.
@@ -31,8 +32,7 @@ class SlotDecision:
     """All facts of the slot that are not known to be recorded, `event` among them, oldest first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlotFilter:
+class SlotFilter(Value, kw_only=True):
     """Free slots of one doctor: a date in the doctor's zone, or start times in `[start, end)`."""
 
     doctor_id: str
@@ -141,13 +141,12 @@ class SlotStore(Protocol):
 
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int: ...
 
-    def free_until(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
-        """When the list of free slots next changes by itself: a hold ends, or a slot begins."""
+    def first_release(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
+        """When the first hold ends on a slot that is wanted; None where none is held."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(Value):
     """What became of a booking and the one that takes its place; nothing or all of it happened.
 
     Both decisions were made, or one of them says why nothing was: `new` that the hold could not be

@@ -9,20 +9,24 @@ That a role may call a route at all is declared there (`App.operation`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from slotkeeper.domain.attempt import Attempt, is_attempt_of
-from slotkeeper.domain.booking import Booking
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import Forbidden, InvalidRequest, NotFound
 from slotkeeper.domain.user import Caller, Role
-from slotkeeper.ports.bookings import BookingFilter, Ledger
-from slotkeeper.ports.clinic import Catalogue, DoctorStore
-from slotkeeper.ports.people import UserStore
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.ports.bookings import BookingFilter, Ledger
+    from slotkeeper.ports.clinic import Catalogue, DoctorStore
+    from slotkeeper.ports.people import UserStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class Sight(Value, kw_only=True):
     """Whose things somebody sees: all, a user's, or a clinic's; none where none is named."""
 
     is_all: bool = False

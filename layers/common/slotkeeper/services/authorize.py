@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import AppointmentError, RateLimited, Unavailable
 from slotkeeper.domain.limits import RateLimit, RateLimits, customer_of
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.people import Tokens
-from slotkeeper.ports.requests import Allowance, RateLimiter
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.people import Tokens
+    from slotkeeper.ports.requests import Allowance, RateLimiter
 
 ADDRESS = "ip"
 """The route part of an address's bucket: one for all routes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(Value, kw_only=True):
     """A request as it is known before it is let in; `source_ip` is the gateway's word for it."""
 
     method: str
@@ -24,8 +26,7 @@ class Arrival:
     authorization: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Verdict(Value, kw_only=True):
     """Who calls, or why the request is refused; `allowance` is of the bucket asked last, if any."""
 
     caller: Caller | None = None

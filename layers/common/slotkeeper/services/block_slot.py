@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from slotkeeper.domain.errors import SlotHeld, SlotUnavailable
 from slotkeeper.domain.slot import Slot, SlotStatus, doctor_of, seconds_until
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.clinic import DoctorStore
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.pages import SlotPages
-from slotkeeper.ports.people import UserStore
-from slotkeeper.ports.slots import SlotBlocks, SlotDecision
 from slotkeeper.services.access import ensure_manages
 from slotkeeper.services.record_facts import record_decisions
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.clinic import DoctorStore
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.pages import SlotPages
+    from slotkeeper.ports.people import UserStore
+    from slotkeeper.ports.slots import SlotBlocks, SlotDecision
 
 
 def block_slot(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import State
-from slotkeeper.domain.user import Channel
 from slotkeeper.ports.notifications import (
     AddressRefused,
     Breakers,
@@ -19,10 +20,13 @@ from slotkeeper.ports.notifications import (
     Provider,
     Watch,
 )
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Channel
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ByProviders:
+class ByProviders(Value, kw_only=True):
     """`Notifier` by the providers in use, in their order.
 
     What was taken is told to the breakers by `tell_taken`, once it is noted that it was sent: the
@@ -32,7 +36,7 @@ class ByProviders:
     in_use: Mapping[Channel, Sequence[Provider]]
     breakers: Breakers
     watch: Watch
-    _taken: list[tuple[str, Leave]] = field(default_factory=list)
+    _taken: list[tuple[str, Leave]] = msgspec.field(default_factory=list)
 
     def send(self, channel: Channel, address: str, subject: str, text: str) -> str:
         failed: Unavailable = NobodyAsked()

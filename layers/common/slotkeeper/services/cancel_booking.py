@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slotkeeper.domain.booking import CANCEL, Booking, BookingChange, BookingStatus
 from slotkeeper.domain.errors import BookingNotConfirmed, PreconditionFailed
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Caller, Role
-from slotkeeper.ports.clinic import DoctorStore
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import booking_for
 from slotkeeper.services.change_booking import BookingEnds, end_booking
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.clinic import DoctorStore
+    from slotkeeper.ports.people import UserStore
 
 
 def cancel_booking(

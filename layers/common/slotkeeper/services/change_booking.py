@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.booking import Booking, BookingChange, BookingStatus, changed
 from slotkeeper.domain.errors import (
@@ -14,15 +14,17 @@ from slotkeeper.domain.errors import (
     TooLate,
     Unavailable,
 )
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.notifications import RelayWaker
-from slotkeeper.ports.pages import SlotPages
-from slotkeeper.ports.slots import BookedSlots
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.notifications import RelayWaker
+    from slotkeeper.ports.pages import SlotPages
+    from slotkeeper.ports.slots import BookedSlots
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookingEnds:
+class BookingEnds(Value, kw_only=True):
     """The ports through which a booking ends."""
 
     slots: BookedSlots

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.booking import booking_of
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.domain.timetable import Asked, Period, TimeChange, TimeChanged
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.clinic import DoctorStore, Timetables
-from slotkeeper.ports.pages import SlotPages
-from slotkeeper.ports.people import UserStore
-from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.access import ensure_manages
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.clinic import DoctorStore, Timetables
+    from slotkeeper.ports.pages import SlotPages
+    from slotkeeper.ports.people import UserStore
+    from slotkeeper.ports.slots import SlotStore
 
 _TRIES = 10
 _PART = timedelta(days=3)

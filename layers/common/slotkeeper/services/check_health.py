@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports.common import Dependency, Together
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.common import Dependency, Together
 
 
 def check_health(*, dependencies: Sequence[Dependency], together: Together) -> dict[str, bool]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports.release import Deployments, Target
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.release import Deployments, Target
 
 STORES = ("mongodb", "redis")
 OTHERWISE: Mapping[str, tuple[str, ...]] = {"authorize": ("redis",), "rotate-otp-keys": ()}

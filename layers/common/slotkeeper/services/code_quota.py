@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import OtpLocked, RateLimited, Unavailable
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports.codes import CodeQuota
-from slotkeeper.ports.people import CodesToday
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.codes import CodeQuota
+    from slotkeeper.ports.people import CodesToday
 
 _A_DAY = 86_400
 """When to look again for whom only an operator helps."""

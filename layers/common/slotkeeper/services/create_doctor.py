@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slotkeeper.domain.doctor import Doctor, doctor_id
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.clinic import DoctorFile
-from slotkeeper.ports.pages import DoctorPages
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import clinic_to_add_to
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.clinic import DoctorFile
+    from slotkeeper.ports.pages import DoctorPages
+    from slotkeeper.ports.people import UserStore
 
 
 def create_doctor(

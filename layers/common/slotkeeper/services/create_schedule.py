@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.schedule import WeeklySchedule, slots_of
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.timetable import Asked, Filled
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.clinic import DoctorStore, Timetables
-from slotkeeper.ports.pages import SlotPages
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import ensure_manages
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.timetable import Asked, Filled
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.clinic import DoctorStore, Timetables
+    from slotkeeper.ports.pages import SlotPages
+    from slotkeeper.ports.people import UserStore
 
 
 def create_schedule(

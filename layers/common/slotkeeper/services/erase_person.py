@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.errors import AppointmentsAhead, HoldExpired, NotFound
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.common import Clock, Together
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.payments import SagaStore
-from slotkeeper.ports.personal import PersonalData, PersonalKeys
-from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.release_hold import release_hold
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Clock, Together
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.payments import SagaStore
+    from slotkeeper.ports.personal import PersonalData, PersonalKeys
+    from slotkeeper.ports.slots import SlotStore
 
 MESSAGES_KEPT = timedelta(days=16)
 """A day more than what tells of a message is there (`indexes.py`)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Erased:
+class Erased(Value, kw_only=True):
     """What an erasure took away."""
 
     profile: bool

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.slot import EXPIRE
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import record_facts
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.slots import SlotStore
 
 BATCH = 200
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sweep:
+class Sweep(Value, kw_only=True):
     """What one run did: holds it ended, facts it recorded, and facts the database refused."""
 
     expired: int

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.payment import Saga
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.domain.user import User
-from slotkeeper.ports.common import Clock
 from slotkeeper.ports.pages import LastView, Position, Views
-from slotkeeper.ports.people import CodesToday, UserStore
-from slotkeeper.ports.personal import Message, OwnBooking, PersonalData, PersonalKeys, Remembered
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.domain.user import User
+    from slotkeeper.ports.common import Clock
+    from slotkeeper.ports.people import CodesToday, UserStore
+    from slotkeeper.ports.personal import (
+        Message,
+        OwnBooking,
+        PersonalData,
+        PersonalKeys,
+        Remembered,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Current:
+class Current(Value, kw_only=True):
     """What is not told in pages. None: the server that knows did not answer."""
 
     user: User
@@ -32,16 +40,14 @@ class Current:
     remembered: Remembered | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Value, kw_only=True):
     """Where a page begins: in the bookings or, once they are told, in the history."""
 
     in_history: bool = False
     after: Position | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Export:
+class Export(Value, kw_only=True):
     """A page of what is held about a person; `current` is on the first alone."""
 
     user_id: str

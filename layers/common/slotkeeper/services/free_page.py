@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.slot import Slot
-from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import Page, Position
-from slotkeeper.ports.slots import SlotFilter, SlotStore
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.slots import SlotFilter, SlotStore
 
 
 def free_page(

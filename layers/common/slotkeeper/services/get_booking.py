@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from slotkeeper.domain.booking import Booking
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.clinic import DoctorStore
-from slotkeeper.ports.people import UserStore
+from typing import TYPE_CHECKING
+
 from slotkeeper.services.access import booking_for
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.clinic import DoctorStore
+    from slotkeeper.ports.people import UserStore
 
 
 def get_booking(

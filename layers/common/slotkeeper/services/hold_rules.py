@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.booking import Booking, BookingStatus
@@ -14,11 +15,13 @@ from slotkeeper.domain.errors import (
     SlotUnavailable,
     TooLate,
 )
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, Slot, seconds_until
-from slotkeeper.ports.holds import HoldTicket
-from slotkeeper.ports.slots import SlotDecision
 from slotkeeper.services.access import own_booking
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.holds import HoldTicket
+    from slotkeeper.ports.slots import SlotDecision
 
 
 def ensure_may_hold(

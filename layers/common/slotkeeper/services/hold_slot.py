@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt, booking_id, is_attempt_of
 from slotkeeper.domain.errors import (
@@ -15,21 +17,23 @@ from slotkeeper.domain.errors import (
     TooManyHolds,
     Unavailable,
 )
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, hold_refusal, start_of
 from slotkeeper.domain.user import Channel, User, masked
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.holds import Admission, HoldGate, HoldTicket
 from slotkeeper.ports.notifications import CodeJob, JobQueue
-from slotkeeper.ports.people import UserStore
-from slotkeeper.ports.slots import SlotDecision, SlotStore
 from slotkeeper.services.code_quota import ensure_codes_left
 from slotkeeper.services.hold_rules import ensure_may_hold
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.holds import Admission, HoldGate, HoldTicket
+    from slotkeeper.ports.people import UserStore
+    from slotkeeper.ports.slots import SlotDecision, SlotStore
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Value):
     """The text of the answer, byte for byte the same each time the request is repeated."""
 
     text: str
@@ -196,8 +200,7 @@ def _given_back(
                 gate.withdraw(ticket, admission, was_placed=placing.was, stays=placing.stays)
 
 
-@dataclass(slots=True)
-class _Placing:
+class _Placing(msgspec.Struct):
     """Whether the request may have placed a hold, now and before it was undone.
 
     A hold stays that another request of the patient's was answered with meanwhile.

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from slotkeeper.domain.booking import Booking
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.bookings import BookingFilter, BookingLists
-from slotkeeper.ports.clinic import Catalogue
-from slotkeeper.ports.common import Together
+from typing import TYPE_CHECKING
+
 from slotkeeper.ports.pages import Page, Position
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import bookings_for
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.bookings import BookingFilter, BookingLists
+    from slotkeeper.ports.clinic import Catalogue
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.people import UserStore
 
 
 def list_bookings(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.doctor import Doctor
+from msgspec.structs import replace
+
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.clinic import Catalogue, DoctorFilter
-from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import DoctorPages, KeptPage, Page, Position, View
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import clinic_shown_to, ensure_of_clinic
 from slotkeeper.services.kept import kept
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.clinic import Catalogue, DoctorFilter
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.people import UserStore
 
 
 def list_doctors(

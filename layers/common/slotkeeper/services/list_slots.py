@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.slot import Slot
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.clinic import DoctorStore
-from slotkeeper.ports.common import Clock, Together
-from slotkeeper.ports.pages import KeptPage, Page, Position, SlotPages, View
-from slotkeeper.ports.people import UserStore
-from slotkeeper.ports.slots import SlotFilter, SlotStore
 from slotkeeper.services.access import ensure_is_shown
 from slotkeeper.services.free_page import free_page
 from slotkeeper.services.kept import kept
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.clinic import DoctorStore
+    from slotkeeper.ports.common import Clock, Together
+    from slotkeeper.ports.pages import KeptPage, Page, Position, SlotPages, View
+    from slotkeeper.ports.people import UserStore
+    from slotkeeper.ports.slots import SlotFilter, SlotStore
 
 
 def list_slots(
@@ -46,12 +49,19 @@ def list_slots(
 
     def make() -> KeptPage:
         now = clock.now()
-        page, until = together(
+        is_first = not skip and after is None
+        page, release, earliest = together(
             lambda: free_page(
                 wanted, now=now, skip=skip, limit=limit, after=after, slots=slots, together=together
             ),
-            lambda: slots.free_until(wanted, now=now),
+            lambda: slots.first_release(wanted, now=now),
+            lambda: (
+                [] if is_first else slots.free_slots(wanted, now=now, after=None, skip=0, limit=1)
+            ),
         )
+        # The list changes by itself when its first slot begins, or a hold ends.
+        begins = [slot.start_time for slot in (page.items if is_first else earliest)[:1]]
+        until = min([*begins, *([release] if release else [])], default=None)
         if page.total == 0 and not doctors.exists(wanted.doctor_id):
             raise NotFound
         return kept(to_text(page), until)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slotkeeper.domain.errors import RateLimited, Unavailable
-from slotkeeper.domain.limits import RateLimit
-from slotkeeper.ports.requests import RateLimiter
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.limits import RateLimit
+    from slotkeeper.ports.requests import RateLimiter
 
 
 def ensure_not_too_often(limit: RateLimit, user_id: str, *, limiter: RateLimiter) -> None:

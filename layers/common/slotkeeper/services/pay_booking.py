@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.attempt import Attempt
 from slotkeeper.domain.errors import BrokenInvariant, InvalidRequest, RequestInProgress, Unavailable
 from slotkeeper.domain.payment import MAY_BEGIN_AGAIN, Price, Saga, SagaState
 from slotkeeper.domain.slot import doctor_of
-from slotkeeper.ports.slots import SlotDecision
 from slotkeeper.services.payment_saga import (
     Booked,
     Overtaken,
@@ -18,12 +16,16 @@ from slotkeeper.services.payment_saga import (
     booked,
     finished,
 )
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.attempt import Attempt
+    from slotkeeper.ports.slots import SlotDecision
 
 _UNDER_WAY = "The payment of this attempt is under way."
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Value):
     """What an attempt costs, and what was paid on it so far."""
 
     price: Price

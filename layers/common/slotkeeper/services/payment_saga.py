@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.attempt import Attempt, booking_id
 from slotkeeper.domain.booking import (
@@ -39,15 +39,17 @@ from slotkeeper.domain.payment import (
     Saga,
     SagaState,
 )
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.payments import Fees, PaidSlots, PaymentProvider, SagaStore
-from slotkeeper.ports.slots import SlotDecision
 from slotkeeper.services.change_booking import BookingEnds, end_booking
 from slotkeeper.services.record_facts import record_end
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.payments import Fees, PaidSlots, PaymentProvider, SagaStore
+    from slotkeeper.ports.slots import SlotDecision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Till:
+class Till(Value, kw_only=True):
     """The ports through which bookings are paid, and the rules of it."""
 
     provider: Callable[[], PaymentProvider]
@@ -66,8 +68,7 @@ class Overtaken(Exception):
     """The saga is somebody else's by now: another call's, the sweep's, or its booking ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Booked:
+class Booked(Value):
     """What became of an authorised payment's slot; `refusal` is why it was not booked."""
 
     saga: Saga | None

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slotkeeper.domain.errors import InvalidRequest
-from slotkeeper.domain.user import User
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.pages import LastView, Views
-from slotkeeper.ports.people import UserStore
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import User
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.pages import LastView, Views
+    from slotkeeper.ports.people import UserStore
 
 
 def get_profile(

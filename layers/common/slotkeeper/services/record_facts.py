@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.booking import ENDS, booking_of
 from slotkeeper.domain.errors import BrokenInvariant, Unavailable
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, EXPIRE, RELEASE, Slot
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.slots import SlotDecision, SlotStore
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.slots import SlotDecision, SlotStore
 
 _END_AN_ATTEMPT = frozenset({CONFIRM.event, RELEASE.event, EXPIRE.event})
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Value):
     """Facts that are in outbox and audit log now, and how many the database refused."""
 
     facts: Sequence[DomainEvent]

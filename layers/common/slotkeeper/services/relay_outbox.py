@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports.bookings import Ledger, Outbox
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.notifications import JobQueue
-from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.record_facts import Recorded, record_facts
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.bookings import Ledger, Outbox
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.notifications import JobQueue
+    from slotkeeper.ports.slots import SlotStore
 
 BATCH = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Relayed:
+class Relayed(Value, kw_only=True):
     recorded: int
     refused: int
     sent: int

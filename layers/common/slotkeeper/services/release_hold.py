@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from slotkeeper.domain.attempt import Attempt
+from typing import TYPE_CHECKING
+
 from slotkeeper.domain.errors import HoldExpired
-from slotkeeper.ports.bookings import Ledger
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.payments import SagaStore
-from slotkeeper.ports.slots import SlotStore
 from slotkeeper.services.access import ensure_own
 from slotkeeper.services.record_facts import record_end
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.attempt import Attempt
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.payments import SagaStore
+    from slotkeeper.ports.slots import SlotStore
 
 
 def release_hold(

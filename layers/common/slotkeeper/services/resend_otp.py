@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.attempt import Attempt, CodeSent
+from msgspec.structs import replace
+
 from slotkeeper.domain.errors import (
     AppointmentError,
     HoldExpired,
@@ -14,15 +15,18 @@ from slotkeeper.domain.errors import (
     RateLimited,
     Unavailable,
 )
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, seconds_until
-from slotkeeper.ports.codes import CodeRecord, CodeStore
-from slotkeeper.ports.notifications import JobQueue
-from slotkeeper.ports.people import UserStore
-from slotkeeper.ports.slots import SlotDecision, SlotStore
 from slotkeeper.services.access import ensure_own
 from slotkeeper.services.code_quota import ensure_codes_left
 from slotkeeper.services.hold_slot import code_job, code_sent
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.attempt import Attempt, CodeSent
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.codes import CodeRecord, CodeStore
+    from slotkeeper.ports.notifications import JobQueue
+    from slotkeeper.ports.people import UserStore
+    from slotkeeper.ports.slots import SlotDecision, SlotStore
 
 
 def resend_otp(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.key_ring import KeyRing
-from slotkeeper.ports.common import Clock
 from slotkeeper.ports.rotation import CURRENT, PENDING, NotPending, NotSound, RotatedSecret
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.key_ring import KeyRing
+    from slotkeeper.ports.common import Clock
 
 
 class Step(StrEnum):

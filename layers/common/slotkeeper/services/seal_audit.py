@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.audit import Head
-from slotkeeper.ports.audit import AuditSeals
-from slotkeeper.ports.common import Clock
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.audit import Head
+    from slotkeeper.ports.audit import AuditSeals
+    from slotkeeper.ports.common import Clock
 
 MOST_ENTRIES = 1_000
 """Of one block: so it stays far from the most that a document may hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sealed:
+class Sealed(Value, kw_only=True):
     """What one run did, and the newest block it knows."""
 
     entries: int

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
 
 from slotkeeper.domain.booking import CANCEL, RESCHEDULE, Booking, BookingStatus
 from slotkeeper.domain.errors import RateLimited, Unavailable
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM
 from slotkeeper.domain.user import Channel, User
-from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.codes import CodeMaker, CodeQuota, CodeRecord, CodeStore, KeyGone
 from slotkeeper.ports.notifications import (
     AddressRefused,
@@ -26,18 +26,22 @@ from slotkeeper.ports.notifications import (
     Unwatched,
     Watch,
 )
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.code_quota import counted
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.people import UserStore
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Post:
+class Post(Value, kw_only=True):
     """The way to a person: once by `key`, by SMS or email, by email where SMS is down."""
 
     deliveries: Deliveries
     notifier: Notifier
     fallback_to_email: bool
-    watch: Watch = field(default_factory=Unwatched)
+    watch: Watch = msgspec.field(default_factory=Unwatched)
 
     def send_once(
         self,

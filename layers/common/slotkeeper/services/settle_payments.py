@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.payment import Saga, SagaState
 from slotkeeper.services.payment_saga import Overtaken, Till, booked, finished, resolved
+from slotkeeper.value import Value
 
 BATCH = 50
 PATIENCE = 3
 """Payments in a row that get no answer: then the provider is down, and the next run tries again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(Value, kw_only=True):
     """What one run did: payments by the state they rest in now, and those that go on waiting."""
 
-    settled: Mapping[SagaState, int] = field(default_factory=dict)
+    settled: Mapping[SagaState, int] = msgspec.field(default_factory=dict)
     waiting: int = 0
     """The provider (or a store) did not answer: the next run tries again."""
     set_aside: Sequence[tuple[str, str]] = ()

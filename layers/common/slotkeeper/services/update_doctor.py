@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from slotkeeper.domain.doctor import Doctor
+from msgspec.structs import replace
+
 from slotkeeper.domain.errors import NotFound, PreconditionFailed, VersionConflict
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.domain.user import Caller
-from slotkeeper.ports.clinic import Catalogue, DoctorFile, DoctorStore
-from slotkeeper.ports.pages import DoctorPages, SlotPages
-from slotkeeper.ports.people import UserStore
 from slotkeeper.services.access import ensure_manages
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.domain.user import Caller
+    from slotkeeper.ports.clinic import Catalogue, DoctorFile, DoctorStore
+    from slotkeeper.ports.pages import DoctorPages, SlotPages
+    from slotkeeper.ports.people import UserStore
 
 _TRIES = 5
 

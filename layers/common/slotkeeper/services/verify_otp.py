@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slotkeeper.domain.attempt import Attempt, booking_id
 from slotkeeper.domain.booking import ENDS, Booking, booking_of
@@ -19,22 +19,24 @@ from slotkeeper.domain.errors import (
     TooLate,
     Unavailable,
 )
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import seconds_until
-from slotkeeper.ports.bookings import Ledger
 from slotkeeper.ports.codes import CodeMaker, CodeRecord, CodeStore, CodeTry, Failures, KeyGone
-from slotkeeper.ports.common import Together
-from slotkeeper.ports.holds import HoldGate
-from slotkeeper.ports.notifications import RelayWaker
-from slotkeeper.ports.slots import BookedSlots, SlotDecision, SlotStore
 from slotkeeper.services.access import ensure_own
 from slotkeeper.services.pay_booking import bill_of, ensure_settled, pay_booking
-from slotkeeper.services.payment_saga import Till
 from slotkeeper.services.record_facts import record_end
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.bookings import Ledger
+    from slotkeeper.ports.common import Together
+    from slotkeeper.ports.holds import HoldGate
+    from slotkeeper.ports.notifications import RelayWaker
+    from slotkeeper.ports.slots import BookedSlots, SlotDecision, SlotStore
+    from slotkeeper.services.payment_saga import Till
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Value):
     booking: Booking
     is_new: bool
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slotkeeper import tracing
 from slotkeeper.adapters.aws.client import call
 from slotkeeper.contracts.messages import CodeMessage, EventMessage
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.ports.notifications import CodeJob
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.ports.notifications import CodeJob
 
 BATCH = 10
 """As many as SQS takes in one call."""

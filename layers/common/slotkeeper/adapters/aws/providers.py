@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, Self
 
 from slotkeeper import tracing
 from slotkeeper.domain.provider import EUM, SES, SNS
 from slotkeeper.ports.notifications import AddressRefused, MaybeSent, NotTaken
+from slotkeeper.value import Value
 
 Connect = Callable[[str], Any]  # Any: each service has its own generated client type
 _ERROR = 500
@@ -100,8 +100,7 @@ class SesEmail:
         return str(answer["MessageId"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Refusal:
+class _Refusal(Value):
     """What a provider answered instead of an id."""
 
     code: str

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from slotkeeper.adapters.aws.client import call
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.key_ring import GOES_ON, KEPT
-from slotkeeper.ports.common import Clock
+
+if TYPE_CHECKING:
+    from slotkeeper.ports.common import Clock
 
 ASK_AGAIN = timedelta(seconds=10)
 """Between two reads that failed, or that were made for what the value lacked: nobody can have

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -20,9 +21,11 @@ from slotkeeper.adapters.mongo.change import (
 )
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import SLOTS, Document
-from slotkeeper.domain.slot import Transition
 from slotkeeper.domain.timetable import BLOCK, UNBLOCK
-from slotkeeper.ports.slots import SlotDecision
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.slot import Transition
+    from slotkeeper.ports.slots import SlotDecision
 
 
 class MongoSlotBlocks:

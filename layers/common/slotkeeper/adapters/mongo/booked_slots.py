@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -37,10 +38,12 @@ from slotkeeper.domain.booking import (
     booking_of,
 )
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.payment import Saga
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import CONFIRM, SlotStatus
 from slotkeeper.ports.slots import SlotDecision, Swap
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.policy import BookingPolicy
 
 
 class _OldStays(Exception):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.database import Database
 
@@ -19,9 +19,11 @@ from slotkeeper.adapters.mongo.indexes import (
     DOCTOR_BOOKINGS,
     USER_BOOKINGS,
 )
-from slotkeeper.domain.booking import Booking
-from slotkeeper.ports.bookings import BookingFilter
 from slotkeeper.ports.pages import MAX_TOTAL, Position
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.booking import Booking
+    from slotkeeper.ports.bookings import BookingFilter
 
 MAX_DOCTORS = 100
 """Doctors of one query: MongoDB merges their parts of the index in order, of more it sorts all."""

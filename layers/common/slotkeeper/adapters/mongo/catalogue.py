@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pymongo.database import Database
 
@@ -10,9 +11,11 @@ from slotkeeper.adapters.mongo import paging
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import DOCTORS, Document, doctor_of
 from slotkeeper.adapters.mongo.indexes import DOCTORS_BY
-from slotkeeper.domain.doctor import Doctor
-from slotkeeper.ports.clinic import DoctorFilter
-from slotkeeper.ports.pages import Position
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.ports.clinic import DoctorFilter
+    from slotkeeper.ports.pages import Position
 
 _KEY = "name"
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -27,9 +27,11 @@ from slotkeeper.adapters.mongo.documents import (
 from slotkeeper.adapters.mongo.fields import Fields, noted, readable
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.domain.events import SYSTEM, DomainEvent
-from slotkeeper.domain.payment import Price
 from slotkeeper.domain.slot import CONFIRM, EXPIRE, SlotStatus, Transition, doctor_of
 from slotkeeper.ports.slots import SlotDecision
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.payment import Price
 
 Expression = Any  # Any: an aggregation expression is nested dicts, lists and scalars
 

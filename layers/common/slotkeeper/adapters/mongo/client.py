@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import pymongo
 from pymongo import MongoClient
@@ -12,10 +13,12 @@ from pymongo.errors import PyMongoError, ServerSelectionTimeoutError
 from pymongo.monitoring import CommandListener
 
 from slotkeeper import deadline, tracing
-from slotkeeper.adapters.mongo.documents import Document
 from slotkeeper.adapters.mongo.timed import Timed
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.readings import note
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.mongo.documents import Document
 
 CALL_SECONDS = 3.0
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -16,8 +15,11 @@ from slotkeeper.adapters.mongo.fields import Fields, read_or_noted
 from slotkeeper.adapters.mongo.transaction import in_transaction
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import SmsChoice, names_of, sms_providers
-from slotkeeper.domain.timetable import Asked
-from slotkeeper.ports.common import Clock
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.ports.common import Clock
 
 SMS = "sms"
 KEPT = timedelta(seconds=10)
@@ -25,8 +27,7 @@ KEPT = timedelta(seconds=10)
 _MOST_REASONS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Switched:
+class Switched(Value, kw_only=True):
     """What an operator chose for SMS; None is left as it was deployed."""
 
     providers: tuple[str, ...] | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo import UpdateMany
 from pymongo.client_session import ClientSession
@@ -25,10 +25,12 @@ from slotkeeper.adapters.mongo.documents import (
 )
 from slotkeeper.adapters.mongo.transaction import TRANSACTION_SECONDS, in_transaction
 from slotkeeper.domain.booking import BookingStatus
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.slot import SlotStatus
 from slotkeeper.domain.time_zone import Era, eras, instant_of
-from slotkeeper.domain.timetable import Asked
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.timetable import Asked
 
 _NOTED = {"clinicId", "name", "specialty", "timeZone", "consultationFee", "version"}
 """What the audit log tells of a doctor: of a name only that it was given, as entries are kept for

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson.timestamp import Timestamp
 
@@ -16,9 +16,11 @@ from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
 from slotkeeper.domain.payment import Price, Saga, SagaState
 from slotkeeper.domain.slot import Hold, Slot, SlotStatus
-from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.personal import Message, OwnBooking
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.timetable import Asked
 
 Document = dict[str, Any]  # Any: BSON documents hold what BSON holds
 

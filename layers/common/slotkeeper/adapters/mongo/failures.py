@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from pymongo import DeleteOne
 from pymongo.collection import Collection
@@ -12,8 +13,10 @@ from pymongo.errors import DuplicateKeyError
 from slotkeeper.adapters.mongo.change import from_now
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import QUOTAS, Document, user_failures_id
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.policy import BookingPolicy
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.policy import BookingPolicy
 
 
 class MongoFailures:

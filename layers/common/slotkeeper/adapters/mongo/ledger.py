@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from pymongo import UpdateOne
 from pymongo.collection import Collection
@@ -30,9 +31,11 @@ from slotkeeper.adapters.mongo.sagas import give_back
 from slotkeeper.adapters.together import together
 from slotkeeper.domain.booking import ENDS, Booking, BookingStatus
 from slotkeeper.domain.errors import BrokenInvariant
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM, MAX_SLOT
-from slotkeeper.ports.common import Together
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.ports.common import Together
 
 _DUPLICATE_KEY = 11000
 _TYPE_MISMATCH = 14

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from pymongo.database import Database
 
@@ -11,8 +12,10 @@ from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import OUTBOX, OUTBOX_VERSION, Document, event_of
 from slotkeeper.adapters.mongo.set_aside import set_event_aside
 from slotkeeper.domain.errors import Corrupted
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.readings import note
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
 
 LEASE_SECONDS = 60
 """Longer than a relay may live: a lease that is over belongs to nobody."""

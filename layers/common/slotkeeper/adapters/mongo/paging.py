@@ -7,14 +7,17 @@ and may settle on one that has to sort, or to read what it does not return.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pymongo.collection import Collection
 from pymongo.cursor import Cursor
 
-from slotkeeper.adapters.mongo.documents import Document
 from slotkeeper.adapters.mongo.fields import readable
 from slotkeeper.ports.pages import MAX_TOTAL, Position
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.mongo.documents import Document
 
 Item = TypeVar("Item")
 Bounds = Mapping[str, Any]  # Any: operators with what BSON holds
@@ -58,22 +61,37 @@ def page(
             # Within a tie the key is no order, and asking for it would cost the merge by `_id`.
             is_tie = "_id" in query
             order = [("_id", 1)] if is_tie else [(key, 1), ("_id", 1)]
-            found = collection.find(query, shown).sort(order).hint(index)
-            items += filled(found, made, skip=skip, limit=limit - len(items))
+            ask = partial(_asked, collection, query, shown, order, index)
+            items += filled(ask, made, skip=skip, limit=limit - len(items))
     return items
 
 
+def _asked(
+    collection: Collection[Document],
+    query: Document,
+    shown: Mapping[str, int] | None,
+    order: Sequence[tuple[str, int]],
+    index: str,
+) -> Cursor[Document]:
+    return collection.find(query, shown).sort(order).hint(index)
+
+
 def filled(
-    found: Cursor[Document], made: Callable[[Mapping[str, Any]], Item], *, skip: int, limit: int
+    ask: Callable[[], Cursor[Document]],
+    made: Callable[[Mapping[str, Any]], Item],
+    *,
+    skip: int,
+    limit: int,
 ) -> list[Item]:
     """`limit` items from `skip` on. What cannot be read is left out, noted, and made up for.
 
-    So a list goes on behind it. Of pages by number, those after it may repeat an item.
+    So a list goes on behind it. Of pages by number, those after it may repeat an item. It is asked
+    anew, as a copy of a cursor costs more than what was copied.
     """
     items: list[Item] = []
     while True:
         wanted = limit - len(items)
-        documents = list(found.clone().skip(skip).limit(wanted))
+        documents = list(ask().skip(skip).limit(wanted))
         items += readable(documents, made)
         if len(items) == limit or len(documents) < wanted:
             return items

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -26,10 +27,12 @@ from slotkeeper.adapters.mongo.change import (
 )
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import SLOTS, Document
-from slotkeeper.domain.payment import Saga
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import CONFIRM, CONFIRM_LATE
-from slotkeeper.ports.slots import SlotDecision
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.ports.slots import SlotDecision
 
 
 class MongoPaidSlots:

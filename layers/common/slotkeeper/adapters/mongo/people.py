@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
@@ -24,8 +25,10 @@ from slotkeeper.adapters.mongo.documents import (
     user_quota_id,
 )
 from slotkeeper.adapters.mongo.fields import Fields
-from slotkeeper.domain.user import User
 from slotkeeper.ports.people import CodesToday
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.user import User
 
 
 class MongoUsers:

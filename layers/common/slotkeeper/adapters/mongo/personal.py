@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
@@ -40,13 +40,15 @@ from slotkeeper.adapters.mongo.transaction import TRANSACTION_SECONDS, in_transa
 from slotkeeper.domain.attempt import attempts_of
 from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.errors import AppointmentsAhead
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.payment import Saga
 from slotkeeper.domain.slot import Slot, SlotStatus
-from slotkeeper.domain.timetable import Asked
 from slotkeeper.domain.user import User
-from slotkeeper.ports.pages import Position
 from slotkeeper.ports.personal import MOST, Count, Message, OwnBooking
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.payment import Saga
+    from slotkeeper.domain.timetable import Asked
+    from slotkeeper.ports.pages import Position
 
 _SENT: Document = {"messageId": {"$type": "string"}}
 _AT_ONCE = 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import TYPE_CHECKING
 
 from pymongo import ReturnDocument
 from pymongo.database import Database
@@ -17,8 +18,10 @@ from slotkeeper.adapters.mongo.documents import (
     user_quota_id,
 )
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeTaken
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
 
 
 class MongoCodeQuota:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from pymongo import ReturnDocument
 from pymongo.collection import Collection
@@ -20,9 +21,11 @@ from slotkeeper.adapters.mongo.documents import (
     saga_of,
 )
 from slotkeeper.domain.errors import Corrupted
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.payment import ENDED_BY_BOOKING, NEXT, RESTING, Price, Saga, SagaState
 from slotkeeper.ports.payments import DueSagas
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
 
 SAGA_LEASE = timedelta(seconds=30)
 """Longer than `verify_otp` lives, and than the sweep works on one (template.yaml): when it is over

@@ -8,9 +8,8 @@ says when and why. An operator repairs the document and puts it back (`python -m
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -18,7 +17,10 @@ from pymongo.database import Database
 from slotkeeper.adapters.mongo.client import call
 from slotkeeper.adapters.mongo.documents import OUTBOX, SLOTS, Document
 from slotkeeper.adapters.mongo.fields import noted, shown_id
-from slotkeeper.domain.errors import Corrupted
+from slotkeeper.value import Value
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.errors import Corrupted
 
 NOT_SET_ASIDE: Document = {"setAside": {"$exists": False}}
 
@@ -71,8 +73,7 @@ _WITHOUT_EMPTY: list[Document] = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetAside:
+class SetAside(Value, kw_only=True):
     """Something set aside: the document it is (in), since when and why."""
 
     collection: str

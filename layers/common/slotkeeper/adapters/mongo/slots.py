@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from pymongo import UpdateOne
 from pymongo.collection import Collection
 from pymongo.database import Database
@@ -39,10 +40,8 @@ from slotkeeper.adapters.mongo.indexes import FREE_SLOTS, PENDING_EVENTS
 from slotkeeper.adapters.mongo.paging import filled
 from slotkeeper.adapters.mongo.set_aside import NOT_SET_ASIDE, facts_set_aside
 from slotkeeper.adapters.mongo.unread import read_facts, set_unsound_aside
-from slotkeeper.adapters.together import together
 from slotkeeper.domain.errors import Corrupted
 from slotkeeper.domain.events import SYSTEM, DomainEvent
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import (
     CONFIRM,
     EXPIRE,
@@ -50,11 +49,13 @@ from slotkeeper.domain.slot import (
     Slot,
     SlotStatus,
 )
-from slotkeeper.domain.user import Channel
-from slotkeeper.ports.common import Together
 from slotkeeper.ports.pages import MAX_TOTAL, Position
-from slotkeeper.ports.slots import SlotDecision, SlotFilter
 from slotkeeper.readings import note
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
+    from slotkeeper.domain.user import Channel
+    from slotkeeper.ports.slots import SlotDecision, SlotFilter
 
 _MOST_OFFSET = timedelta(hours=16)
 """No zone is or was farther from UTC."""
@@ -73,12 +74,9 @@ def _seconds_late(due: Sequence[Document]) -> float:
 class MongoSlots:
     """`SlotStore` on the collection `slots`."""
 
-    def __init__(
-        self, database: Database[Document], policy: BookingPolicy, together: Together = together
-    ):
+    def __init__(self, database: Database[Document], policy: BookingPolicy):
         self._slots: Collection[Document] = database[SLOTS]
         self._policy = policy
-        self._together = together
 
     def place_hold(
         self,
@@ -316,10 +314,15 @@ class MongoSlots:
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
     ) -> Sequence[Slot]:
-        free = self._slots.find(_free(wanted, now, after), LISTED)
-        in_order = free.sort([("startTime", 1), ("_id", 1)]).hint(FREE_SLOTS)
+        free = _free(wanted, now, after)
+        order = [("startTime", 1), ("_id", 1)]
         with call():
-            return filled(in_order, slot_of, skip=skip, limit=limit)
+            return filled(
+                lambda: self._slots.find(free, LISTED).sort(order).hint(FREE_SLOTS),
+                slot_of,
+                skip=skip,
+                limit=limit,
+            )
 
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
         with call():
@@ -327,21 +330,16 @@ class MongoSlots:
                 _free(wanted, now, None), limit=MAX_TOTAL, hint=FREE_SLOTS
             )
 
-    def free_until(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
-        ends, starts = self._together(
-            lambda: self._hold_ends(wanted, now),
-            lambda: self.free_slots(wanted, now=now, after=None, skip=0, limit=1),
-        )
-        return min([*ends, *(slot.start_time for slot in starts)], default=None)
-
-    def _hold_ends(self, wanted: SlotFilter, now: datetime) -> list[datetime]:
-        """When the first of the wanted slots that are held is free again, if any is."""
+    def first_release(self, wanted: SlotFilter, *, now: datetime) -> datetime | None:
         pipeline: list[Document] = [
             {"$match": _held(wanted, now)},
             {"$group": {"_id": None, "until": {"$min": "$hold.expiresAt"}}},
         ]
         with call():
-            return [row["until"] for row in self._slots.aggregate(pipeline, hint=FREE_SLOTS)]
+            for row in self._slots.aggregate(pipeline, hint=FREE_SLOTS):
+                until: datetime = row["until"]
+                return until
+        return None
 
     def _change(
         self, slot_id: str, condition: Expression, changes: Mapping[str, Expression]

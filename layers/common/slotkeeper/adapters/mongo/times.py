@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from pymongo.client_session import ClientSession
 from pymongo.collection import Collection
@@ -23,7 +24,9 @@ from slotkeeper.adapters.mongo.set_aside import NOT_SET_ASIDE
 from slotkeeper.adapters.mongo.unread import read_facts
 from slotkeeper.domain.events import SYSTEM, DomainEvent
 from slotkeeper.domain.slot import EXPIRE, MAX_SLOT, Slot, SlotStatus
-from slotkeeper.domain.timetable import Period
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.timetable import Period
 
 _IN_ONE_BATCH = 20_000
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo import ReturnDocument
 from pymongo.client_session import ClientSession
@@ -28,12 +28,14 @@ from slotkeeper.adapters.mongo.documents import (
 from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.adapters.mongo.times import Times, Unsettled
 from slotkeeper.adapters.mongo.transaction import TRANSACTION_SECONDS, in_transaction
-from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.schedule import without_overlaps
-from slotkeeper.domain.slot import Slot
 from slotkeeper.domain.timetable import Asked, Filled, Period, TimeChange, TimeChanged
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.doctor import Doctor
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.slot import Slot
 
 
 class MongoTimetables:

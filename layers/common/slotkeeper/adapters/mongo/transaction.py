@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from slotkeeper.adapters.mongo.documents import Document
+if TYPE_CHECKING:
+    from slotkeeper.adapters.mongo.documents import Document
 
 TRANSACTION_SECONDS = 25.0
 """For a clinic that changes many slots at once: less than its function has (template.yaml), more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pymongo.collection import Collection
 
@@ -13,8 +13,10 @@ from slotkeeper.adapters.mongo.fields import Fields
 from slotkeeper.adapters.mongo.set_aside import set_fact_aside, set_slot_aside
 from slotkeeper.domain.attempt import booking_id
 from slotkeeper.domain.errors import Corrupted
-from slotkeeper.domain.events import DomainEvent
-from slotkeeper.domain.slot import Slot
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.events import DomainEvent
+    from slotkeeper.domain.slot import Slot
 
 
 def read_facts(

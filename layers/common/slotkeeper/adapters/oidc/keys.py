@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from slotkeeper.adapters.oidc.provider import Provider
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.readings import note
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.oidc.provider import Provider
 
 ALGORITHMS: Mapping[str, str] = {"RSA": "RS256", "EC": "ES256"}
 """The one algorithm of a type of key."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from slotkeeper.ports.common import Clock
+if TYPE_CHECKING:
+    from slotkeeper.ports.common import Clock
 
 REST = timedelta(seconds=5)
 """A Redis that hangs costs a process one time-out in this time, not one a request."""

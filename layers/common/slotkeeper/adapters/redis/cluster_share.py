@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnectionError
 from redis.exceptions import ResponseError
 from redis.exceptions import TimeoutError as NoAnswerError
 
-from slotkeeper.adapters.redis.slot_map import Address
+if TYPE_CHECKING:
+    from slotkeeper.adapters.redis.slot_map import Address
 
 _ASKING = ("ASKING",)
 LEAST_SECONDS = 0.01
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(msgspec.Struct):
     """A command on its way; `answer` is an exception where it got none."""
 
     args: tuple[Any, ...]

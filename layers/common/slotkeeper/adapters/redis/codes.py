@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import call, one_trip, script, whole
 from slotkeeper.adapters.redis.keys import Keys, ms
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.ports.codes import CodeRecord, CodeTry
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
 
 _BASE32 = re.compile(r"(?:[A-Z2-7]{8}){1,16}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 from redis import Redis
@@ -14,12 +14,14 @@ from slotkeeper.adapters.redis.client import Command, one_trip, one_trip_each, s
 from slotkeeper.adapters.redis.keys import LOCK_CLAIM, Keys, ms
 from slotkeeper.adapters.redis.pages import to_forget
 from slotkeeper.adapters.redis.requests import RedisRequests, state_of
-from slotkeeper.contracts.bookings import HoldSlotResponse
+from slotkeeper.contracts.holds import HoldSlotResponse
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.slot import Hold, doctor_of
 from slotkeeper.ports.holds import Admission, HoldTicket
 from slotkeeper.readings import note
+
+if TYPE_CHECKING:
+    from slotkeeper.domain.policy import BookingPolicy
 
 _LIVES_ON = -1
 """What PTTL says of a key that has no end."""

@@ -6,8 +6,9 @@ No script or transaction touches two keys, so none can span two hash slots of a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
+
+from slotkeeper.value import Value
 
 LOCK_CLAIM = timedelta(seconds=20)
 """A lock lives this long until MongoDB has decided, and as long as the hold from then on.
@@ -41,8 +42,7 @@ def ms(duration: timedelta) -> int:
     return round(duration.total_seconds() * 1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(Value):
     """Keys of one environment; environments may share a server."""
 
     environment: str

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from redis import Redis
 
-from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.client import one_trip, script
-from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.domain.limits import RateLimit
 from slotkeeper.ports.requests import Allowance
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.redis.breaker import Breaker
+    from slotkeeper.adapters.redis.keys import Keys
+    from slotkeeper.domain.limits import RateLimit
 
 
 class RedisRateLimiter:

@@ -13,18 +13,21 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.client import Command, one_trip, script, whole
 from slotkeeper.adapters.redis.keys import PAGE_CLAIM, PAGES_KEPT, Keys, ms
-from slotkeeper.adapters.redis.views import RedisViews
 from slotkeeper.domain.errors import Unavailable
-from slotkeeper.ports.common import Clock
 from slotkeeper.ports.pages import KeptPage, View
 from slotkeeper.readings import note
 from slotkeeper.services.kept import kept
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.redis.breaker import Breaker
+    from slotkeeper.adapters.redis.views import RedisViews
+    from slotkeeper.ports.common import Clock
 
 MOST_FIELDS = 500
 """Fields of one hash: what filters nobody else asks for can take up is bounded."""

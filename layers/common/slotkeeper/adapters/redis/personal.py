@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from redis import Redis
 
 from slotkeeper.adapters.redis.client import Command, one_trip, whole
-from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.domain.attempt import owner_of
 from slotkeeper.ports.personal import Remembered
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.redis.keys import Keys
 
 
 class RedisPersonalKeys:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from redis import Redis
 
-from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.client import one_trip, one_trip_each, script, whole
 from slotkeeper.adapters.redis.keys import PROVIDER_KEPT, Keys, ms
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.provider import BreakerRules, State
 from slotkeeper.ports.notifications import Leave, Outcome, Standing
+
+if TYPE_CHECKING:
+    from slotkeeper.adapters.redis.breaker import Breaker
 
 _ALLOWED = Leave(is_given=True)
 _MAY_TRY, _NOT_NOW = 1, 0

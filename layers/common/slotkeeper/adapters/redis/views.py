@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from redis import Redis
 
-from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.client import Command, call, script
 from slotkeeper.adapters.redis.keys import Keys, ms
 from slotkeeper.domain.errors import Unavailable
@@ -15,6 +14,8 @@ from slotkeeper.ports.pages import LastView, View
 
 if TYPE_CHECKING:
     from redis.client import Pipeline
+
+    from slotkeeper.adapters.redis.breaker import Breaker
 
 _DOCTOR = "doctorId"
 
