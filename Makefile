@@ -12,10 +12,11 @@ export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
 PY := $(ANY_PYTHON) local/bootstrap.py
 # The scanners' environment is made when it is first needed: it is half a gigabyte.
 LOADING := $(ANY_PYTHON) local/bootstrap.py --also load -m load
+BENCHING := $(ANY_PYTHON) local/bootstrap.py --also bench -m bench
 LOAD_OPTIONS = $(if $(HOST),--host "$(HOST)") $(if $(RATE),--rate "$(RATE)") $(if $(URI),--mongo-uri "$(URI)") \
   $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(TOKENS),--tokens "$(TOKENS)") $(if $(CODES),--codes "$(CODES)") \
   $(if $(TOLERATE_503),--tolerate-503 "$(TOLERATE_503)")
-SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan --also load
+SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan --also load --also bench
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
 SHARED := -n $(or $(JOBS),3) --dist loadscope --no-loadscope-reorder
@@ -87,7 +88,7 @@ clean: ## stop everything and remove .local with all its data
 ## ---- check it
 .PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check load soak
+.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check load soak bench
 test: lint ## JOBS=3: set everything up and run everything CI runs, some 17 minutes on two cores
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
@@ -153,6 +154,9 @@ load: ## PEAK=10 users RATE=1 MINUTES=3 HOST=... SCENARIO=all|booking|contention
 	@$(LOADING) ramp --users "$(or $(PEAK),10)" --minutes "$(or $(MINUTES),3)" $(LOAD_OPTIONS)
 soak: ## USERS=10 RATE=1 MINUTES=480: steady load; fails if memory, connections or the queue grow all the time
 	@$(LOADING) soak --users "$(or $(USERS),10)" --minutes "$(or $(MINUTES),480)" $(LOAD_OPTIONS)
+
+bench: ## ONLY=cold,warm,... SHORT=1 WRITE=1: cold starts, requests and growth beside their floors (docs/performance.md)
+	@$(BENCHING) $(if $(ONLY),--only "$(ONLY)") $(if $(SHORT),--short) $(if $(WRITE),--write)
 
 ## ---- ship it
 .PHONY: deploy release rollback rollback-drill cost build indexes roles lock openapi

@@ -7,11 +7,11 @@ from threading import Barrier, Event
 
 import pytest
 
+from bench.trips import counted
 from slotkeeper.ports.pages import KeptPage, View
 from tests.concurrency.at_once import at_once
 from tests.support.house import House
 from tests.support.reading import Reader
-from tests.support.trips import counted
 
 READERS = 64
 VIEW = View(user_id="reader", doctor_id="dr-1", filters={})

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import pytest
 
+from bench.trips import counted
 from slotkeeper import bootstrap
 from slotkeeper.adapters.mongo.documents import BOOKINGS, DOCTORS, SLOTS, slot_document
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
@@ -25,7 +26,6 @@ from tests.fuzz.requests import ROUTES
 from tests.fuzz.scale import IS_LONG
 from tests.fuzz.wire import Sent
 from tests.support.examined import examined
-from tests.support.trips import counted
 
 KIB = 1024
 MINUTES = 5 if IS_LONG else 15

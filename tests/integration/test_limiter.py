@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bench.trips import counted
 from slotkeeper.adapters.redis.breaker import Breaker
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.adapters.redis.limiter import RedisRateLimiter
@@ -17,7 +18,6 @@ from slotkeeper.domain.errors import Unavailable
 from slotkeeper.domain.limits import RateLimit
 from tests.support.fakes import FakeClock
 from tests.support.house import House
-from tests.support.trips import counted
 
 ROUTE = "POST /bookings/{id}/verify-otp"
 A_DAY = 86_400

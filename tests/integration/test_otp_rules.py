@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bench.trips import counted
 from slotkeeper.adapters.mongo.documents import QUOTAS, user_failures_id
 from slotkeeper.domain.errors import (
     AppointmentError,
@@ -21,7 +22,6 @@ from slotkeeper.domain.user import Caller, Role, User
 from tests.support.house import House
 from tests.support.ops_command import run, stores_of
 from tests.support.servers import Stores
-from tests.support.trips import counted
 
 
 def fail(house: House, attempt: str, user: str, times: int = 1) -> None:

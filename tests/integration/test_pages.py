@@ -11,6 +11,7 @@ from threading import Event, Thread
 import pytest
 from redis import Redis
 
+from bench.trips import counted
 from slotkeeper.adapters.mongo.catalogue import MongoCatalogue
 from slotkeeper.adapters.redis.client import connect as connect_redis
 from slotkeeper.adapters.redis.pages import MOST_FIELDS
@@ -21,7 +22,6 @@ from slotkeeper.ports.pages import KeptPage, LastView, View
 from slotkeeper.services.kept import kept
 from tests.support.house import House, QueueInMemory
 from tests.support.reading import KEPT, Reader
-from tests.support.trips import counted
 
 NOBODY = 9  # the discard port: nobody listens there
 

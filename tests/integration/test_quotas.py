@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from bench.trips import counted
 from slotkeeper.adapters.mongo.documents import QUOTAS, USERS, phone_quota_id, user_quota_id
 from slotkeeper.adapters.mongo.people import MongoUsers
 from slotkeeper.adapters.mongo.quotas import MongoCodeQuota
@@ -15,7 +16,6 @@ from slotkeeper.domain.errors import RateLimited
 from slotkeeper.ports.codes import CodeTaken
 from slotkeeper.ports.people import CodesToday
 from tests.support.house import House
-from tests.support.trips import counted
 
 PHONE = "+15550123"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from bench.trips import counted
 from slotkeeper.domain.errors import OtpInvalid, SlotHeld
 from slotkeeper.domain.user import Caller, Role
 from tests.support.house import House
 from tests.support.servers import Stores
-from tests.support.trips import counted
 
 pytestmark = pytest.mark.one_server("what goes to several nodes at once is several trips")
 
