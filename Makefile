@@ -16,7 +16,8 @@ BENCHING := $(ANY_PYTHON) local/bootstrap.py --also bench -m bench
 LOAD_OPTIONS = $(if $(HOST),--host "$(HOST)") $(if $(RATE),--rate "$(RATE)") $(if $(URI),--mongo-uri "$(URI)") \
   $(if $(SCENARIO),--scenario "$(SCENARIO)") $(if $(TOKENS),--tokens "$(TOKENS)") $(if $(CODES),--codes "$(CODES)") \
   $(if $(TOLERATE_503),--tolerate-503 "$(TOLERATE_503)")
-SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan --also load --also bench
+SCANNING := $(ANY_PYTHON) local/bootstrap.py --also scan --also load --also bench --also browser
+BROWSING := $(ANY_PYTHON) local/bootstrap.py --also browser
 BIN := .local/venvs/dev/bin
 # Several processes share the tests; each has servers of its own.
 SHARED := -n $(or $(JOBS),3) --dist loadscope --no-loadscope-reorder
@@ -88,8 +89,10 @@ clean: ## stop everything and remove .local with all its data
 ## ---- check it
 .PHONY: test lint check-style check-types check-template scan audit sbom reproducible format
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
-.PHONY: tracing-cost model fuzz test-e2e test-cluster test-chaos chaos check load soak bench
+.PHONY: tracing-cost model fuzz test-e2e test-browser screenshots bench peers
+.PHONY: test-cluster test-chaos chaos check load soak
 test: lint ## JOBS=3: set everything up and run everything CI runs, some 17 minutes on two cores
+	@$(BROWSING) -m local.chromium >/dev/null
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
 	@$(SCANNING) -c ""
@@ -141,6 +144,12 @@ tracing-cost: ## ROUNDS=200: what tracing costs a request, off and on
 	@TRACING_ROUNDS="$(or $(ROUNDS),200)" $(PY) -m pytest tests/integration/test_traces.py -k it_costs -s -q
 test-e2e: ## over HTTP against a deployed stack of its own
 	@$(PY) -m pytest tests/e2e
+test-browser: ## the pages in a real Chromium, against a deployed stack of its own; pictures in .local/browser
+	@$(BROWSING) -m local.chromium >/dev/null
+	@$(PY) -m pytest tests/browser
+screenshots: ## make the README's pictures (docs/images) anew
+	@$(BROWSING) -m local.chromium >/dev/null
+	@SCREENSHOTS=write $(PY) -m pytest tests/browser/test_pictures.py -q
 check: ## read the running system for broken invariants; HEAD=N:HASH; URI=mongodb://... REDIS=redis://... ENVIRONMENT=prod: another
 	@$(PY) -m ops check $(if $(URI),--mongo-uri "$(URI)",--stack "$(or $(SLOTKEEPER_STATE),.local)/stack.json") \
 	  $(if $(REDIS),--redis-url "$(REDIS)") $(if $(ENVIRONMENT),--environment "$(ENVIRONMENT)") \
@@ -157,6 +166,8 @@ soak: ## USERS=10 RATE=1 MINUTES=480: steady load; fails if memory, connections 
 
 bench: ## ONLY=cold,warm,... SHORT=1 WRITE=1: cold starts, requests and growth beside their floors (docs/performance.md)
 	@$(BENCHING) $(if $(ONLY),--only "$(ONLY)") $(if $(SHORT),--short) $(if $(WRITE),--write)
+peers: ## PEER=DIR ADAPTER=FILE.toml: the same work on a peer's checkout and on this (docs/performance.md)
+	@$(PY) -m bench.peers --checkout "$(PEER)" --adapter "$(ADAPTER)"
 
 ## ---- ship it
 .PHONY: deploy release rollback rollback-drill cost build indexes roles lock openapi

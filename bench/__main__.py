@@ -6,7 +6,18 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping
 
-from bench import cold, contention, cost, growth, report, rie, round_trips, targets, warm
+from bench import (
+    cold,
+    contention,
+    cost,
+    growth,
+    memory,
+    report,
+    rie,
+    round_trips,
+    targets,
+    warm,
+)
 from bench.ground import Ground, ground
 from bench.series import Found, Show, Size
 from local.progress import LocalError, say
@@ -40,6 +51,8 @@ def main() -> int:
                     found |= PARTS[name](made, say, size)
             if {"warm", "trips"} <= set(wanted):
                 found |= cost.measure(found, slower=targets.slower(found))
+            if {"warm", "cold"} <= set(wanted):
+                found |= memory.sweep(found, slower=targets.slower(found))
             rows = targets.judge(found)
             profiles = _profiles(made, rows) if writes else {}
     except LocalError as error:

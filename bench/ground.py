@@ -34,7 +34,7 @@ PYTHON = sys.executable
 """Of the runtime's version: functions are measured on what the layers are compiled for."""
 HERE = Path(__file__).parent
 FUNCTIONS = tuple(sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py")))
-LAYERS = {"CommonLayer": "common", "AuthLayer": "auth"}
+LAYERS = {"CommonLayer": "common", "AuthLayer": "auth", "WebLayer": "web"}
 RUNTIME_CLIENT = ("awslambdaric", "simplejson", "snapshot_restore_py", "runtime_client")
 """What Lambda's runtime has on its path besides the standard library."""
 FIRST_PORT, LAST_PORT, BLOCK = 15_100, 25_000, 40
@@ -101,7 +101,8 @@ class Ground:
 
     def paths(self, function: str) -> list[str]:
         """Where a function's modules are, as Lambda has them: its own folder, its layers."""
-        layers = ["CommonLayer", *(["AuthLayer"] if function == "authorize" else [])]
+        own = {"authorize": ["AuthLayer"], "web": ["WebLayer"]}
+        layers = ["CommonLayer", *own.get(function, [])]
         return [
             str(self.opt / "functions" / function),
             *(str(self.opt / layer / "python") for layer in layers),

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from bench import memory
 from bench.series import Found, Series
 from bench.targets import Row, slower, text
 from local.config import ROOT, TOOLS
@@ -65,6 +66,7 @@ def tell(rows: Sequence[Row], found: Found, profiles: Profiles) -> None:
         *([_speed(found)] if "floor.hold.cpu_us" in found else []),
         _table(rows),
         *images,
+        *(["### Memory\n\n" + sweep] if (sweep := memory.table(found)) else []),
         *([_explained(rows, profiles)] if profiles else []),
         "### Every figure\n\n<details><summary>All medians</summary>\n\n"
         + _figures(found)

@@ -35,6 +35,7 @@ def config_of(topology: Topology, *, hold_seconds: int, name: str = "chaos") -> 
         mongo_port=first + 10,
         redis_port=first + 20,
         payment_port=first + 5,
+        web_port=first + 6,
         rules={
             **RULES,
             "HoldSeconds": str(hold_seconds),

@@ -2,7 +2,7 @@
 
 `python bootstrap.py ARG ...` makes sure of the environments under `.local/` (from the pinned
 requirement files, with hashes) and becomes `<dev environment>/bin/python ARG ...`. With
-`--also scan` (or load, bench; again for more) before ARG it makes sure of that environment too.
+`--also scan` (or load, bench, browser; again for more) before ARG it makes sure of that one too.
 Everything it says goes to stderr: stdout belongs to what it becomes.
 """
 
@@ -23,9 +23,9 @@ WANTED = ("3.13", "3.12", "3.11")
 """Newest first: the template's runtime is the first of these that is found."""
 ENVIRONMENTS = ("dev", "sam", "emulator")
 """Apart, because SAM CLI and the emulator pin versions of botocore that exclude each other."""
-ON_DEMAND = ("scan", "load", "bench")
+ON_DEMAND = ("scan", "load", "bench", "browser")
 """What nobody needs who only wants to see the system run: scanners, half a gigabyte; locust; what
-draws pictures."""
+draws pictures; what drives a browser."""
 
 
 def main() -> None:

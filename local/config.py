@@ -60,6 +60,8 @@ class Config:
     """By a node's name, the port others and clients find it on where that is not its own (a proxy
     stands before it)."""
 
+    web_port: int = 4612
+    """Of the page's address (`local/front.py`)."""
     payment: PaymentChoice = "none"
     payment_port: int = 4613
     tracing_endpoint: str = ""
@@ -98,6 +100,7 @@ class Config:
         payment = [self.payment_port] if self.payment == "simulator" else []
         return [
             self.api_port,
+            self.web_port,
             *payment,
             *stores.values(),
             *(buses if self.topology == "cluster" else []),
@@ -114,6 +117,10 @@ class Config:
     @property
     def aws_endpoint(self) -> str:
         return f"http://{HOST}:{self.api_port}"
+
+    @property
+    def web_url(self) -> str:
+        return f"http://{HOST}:{self.web_port}/"
 
     @property
     def payment_parameters(self) -> dict[str, str]:
@@ -168,8 +175,8 @@ def bus_port(port: int) -> int:
 
 
 def from_environment() -> Config:
-    """Ports by API_PORT, MONGO_PORT, REDIS_PORT, PAYMENT_PORT, state by SLOTKEEPER_STATE, rules by
-    name.
+    """Ports by API_PORT, WEB_PORT, MONGO_PORT, REDIS_PORT, PAYMENT_PORT, state by SLOTKEEPER_STATE,
+    rules by name.
 
     Raises:
         LocalError: TOPOLOGY or PAYMENT is none that there is.
@@ -187,6 +194,7 @@ def from_environment() -> Config:
         api_port=int(env.get("API_PORT", "4611")),
         mongo_port=int(env.get("MONGO_PORT", "27117")),
         redis_port=int(env.get("REDIS_PORT", "6479")),
+        web_port=int(env.get("WEB_PORT", "4612")),
         rules=rules,
         mongo_test_commands=env.get("MONGO_TEST_COMMANDS") == "1",
         topology=topology,

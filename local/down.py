@@ -14,8 +14,10 @@ from local.progress import say
 def down(config: Config) -> None:
     """Stop the servers of this state, by pid, whatever their topology.
 
-    The one that writes to the others is the first.
+    Those that write to the others are the first.
     """
+    if stop(servers.front(config).pid_file):
+        say("stopped front")
     if stop(servers.emulator(config).pid_file):
         say("stopped emulator")
         servers.forget_code(config)

@@ -11,7 +11,8 @@ from local.progress import say
 
 COMMON, *OVER_IT = (f"layers/{folder}/requirements" for folder in LAYERS.values())
 TOOL_ENVIRONMENTS = tuple(
-    f"requirements/{name}" for name in ("bootstrap", "sam", "emulator", "scan", "load", "bench")
+    f"requirements/{name}"
+    for name in ("bootstrap", "sam", "emulator", "scan", "load", "bench", "browser")
 )
 OLDEST_PYTHON = "3.11"
 

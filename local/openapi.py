@@ -19,6 +19,8 @@ from slotkeeper.entrypoints.operation import Operation
 Node = dict[str, Any]  # Any: JSON
 
 PATH = ROOT / "openapi.json"
+OF_THE_PAGE = ROOT / "functions" / "web" / "static" / "openapi.json"
+"""The same without its spaces, for a function carries its own folder alone."""
 _INFO = {
     "title": "Slotkeeper",
     "version": "1.0.0",
@@ -160,8 +162,14 @@ def _header(name: str, pattern: str | None, description: str, *, required: bool 
     }
 
 
+def dense_text_of(made: Node) -> str:
+    return json.dumps(made, separators=(",", ":"), ensure_ascii=False) + "\n"
+
+
 def main() -> None:
-    PATH.write_text(text_of(document(operations())))
+    made = document(operations())
+    PATH.write_text(text_of(made))
+    OF_THE_PAGE.write_text(dense_text_of(made))
 
 
 if __name__ == "__main__":

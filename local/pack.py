@@ -11,6 +11,7 @@ from pathlib import Path
 LAYERS: Mapping[str, str] = {
     "CommonLayer": "common",
     "AuthLayer": "auth",
+    "WebLayer": "web",
     "TracingLayer": "tracing",
 }
 """By name in the template, the folder below `layers/`; the first is under the others."""

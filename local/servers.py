@@ -17,6 +17,7 @@ from local.processes import Server
 from local.redis_servers import redis_servers
 
 EMULATOR = ROOT / "local" / "emulator_process.py"
+_OF_THIS_CHECKOUT = {"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")])}
 
 
 def stores(config: Config) -> list[Server]:
@@ -25,9 +26,9 @@ def stores(config: Config) -> list[Server]:
 
 
 def everything(config: Config) -> list[Server]:
-    """The stores, the emulator and, where doctors' fees are taken, the payment simulator."""
+    """The stores, the emulator, the page's front and, for doctors' fees, the payment simulator."""
     paying = [payment_simulator(config)] if config.payment == "simulator" else []
-    return [*stores(config), emulator(config), *paying]
+    return [*stores(config), emulator(config), front(config), *paying]
 
 
 def named(config: Config, name: str) -> Server:
@@ -55,7 +56,7 @@ def emulator(config: Config) -> Server:
         port_setting="API_PORT",
         home=home,
         prepare=prepare,
-        is_ready=lambda: _is_healthy(config),
+        is_ready=lambda: _answers(f"{config.aws_endpoint}/_ministack/ready"),
         made_from=_source_of_emulator(),
         env={
             **ADMIN,
@@ -94,10 +95,26 @@ def follow_port(state: Path, port: int) -> None:
             file.write_text(moved)
 
 
+def front(config: Config) -> Server:
+    ports = {"web": config.web_port, "api": config.api_port, "mongo": config.mongo_port}
+    return Server(
+        name="front",
+        argv=[
+            *(sys.executable, "-m", "local.front"),
+            *("--state", str(config.state), "--topology", config.topology),
+            *(part for name, port in ports.items() for part in (f"--{name}-port", str(port))),
+        ],
+        port=config.web_port,
+        port_setting="WEB_PORT",
+        home=config.state / "front",
+        is_ready=lambda: _answers(f"{config.web_url}_local/ready"),
+        made_from=_made_of("front.py", "identity.py", "inbox.py"),
+        env=_OF_THIS_CHECKOUT,
+    )
+
+
 def payment_simulator(config: Config) -> Server:
     home = config.state / "payment-simulator"
-    sources = [ROOT / "local" / name for name in ("payment_simulator.py", "simulated_payments.py")]
-    digests = [hashlib.sha256(path.read_bytes()).hexdigest() for path in sources]
     return Server(
         name="payment-simulator",
         argv=[
@@ -107,19 +124,15 @@ def payment_simulator(config: Config) -> Server:
         port=config.payment_port,
         port_setting="PAYMENT_PORT",
         home=home,
-        is_ready=lambda: _tells_payments(config),
-        made_from=" ".join(digests),
-        env={"PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "layers" / "common")])},
+        is_ready=lambda: _answers(f"http://{HOST}:{config.payment_port}/_simulator/payments"),
+        made_from=_made_of("payment_simulator.py", "simulated_payments.py"),
+        env=_OF_THIS_CHECKOUT,
     )
 
 
-def _tells_payments(config: Config) -> bool:
-    url = f"http://{HOST}:{config.payment_port}/_simulator/payments"
-    try:
-        with urllib.request.urlopen(url, timeout=1) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def _made_of(*names: str) -> str:
+    sources = [ROOT / "local" / name for name in names]
+    return " ".join(hashlib.sha256(path.read_bytes()).hexdigest() for path in sources)
 
 
 def _source_of_emulator() -> str:
@@ -127,9 +140,9 @@ def _source_of_emulator() -> str:
     return pins + hashlib.sha256(EMULATOR.read_bytes()).hexdigest()
 
 
-def _is_healthy(config: Config) -> bool:
+def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{config.aws_endpoint}/_ministack/ready", timeout=1) as answer:
+        with urllib.request.urlopen(url, timeout=1) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

@@ -67,6 +67,8 @@ def what_to_try(stack: dict[str, Any]) -> str:
     return f"""
 Slotkeeper is up.
 
+  the page       {stack["web_url"]}   book in a browser
+  API reference  {stack["web_url"]}docs   with every call to try
   API            {stack["api_url"]}
   health         {stack["api_url"]}/health
   what to try    README.md, "Your first booking"; or watch it done: make demo
@@ -126,6 +128,7 @@ def _stack(config: Config, provider: identity.Identity, outputs: dict[str, str])
     api = outputs["ApiId"]
     return {
         "api_url": f"{config.aws_endpoint}/restapis/{api}/{ENVIRONMENT}/_user_request_",
+        "web_url": config.web_url,
         "aws_endpoint": config.aws_endpoint,
         "region": REGION,
         "mongo_uri": config.mongo_uri,

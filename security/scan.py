@@ -35,7 +35,7 @@ class Scanner:
         return explanations(EXPLAINED / f"{self.name}.toml") if self.is_explained else []
 
 
-ENVIRONMENTS = ("dev", "sam", "emulator", "scan", "load", "bench")
+ENVIRONMENTS = ("dev", "sam", "emulator", "scan", "load", "bench", "browser")
 
 
 def our_environments(_: Path) -> list[Finding]:

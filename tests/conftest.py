@@ -18,6 +18,7 @@ from tests.support.house import House
 from tests.support.lanes import Lanes, longest_first
 from tests.support.servers import Stores
 
+pytest_plugins = ("tests.support.deployed",)
 TOPOLOGY: Topology = next(
     one for one in TOPOLOGIES if one == os.environ.get("SLOTKEEPER_TOPOLOGY", "single")
 )

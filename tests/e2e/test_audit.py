@@ -12,7 +12,7 @@ from local import aws
 from local.api import Patient
 from local.config import Config
 from ops.check import check
-from tests.e2e.conftest import NextSlot
+from tests.support.deployed import NextSlot
 
 
 def test_a_booking_is_sealed_by_the_deployed_function(

@@ -16,7 +16,7 @@ from redis import Redis
 from local import aws
 from local.api import Answer, Patient, call
 from local.config import Config
-from tests.e2e.conftest import NewPatient, NextSlot
+from tests.support.deployed import NewPatient, NextSlot
 
 Database_ = Database[dict[str, Any]]
 

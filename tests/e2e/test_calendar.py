@@ -8,7 +8,7 @@ from typing import Any
 from icalendar import Calendar
 
 from local.api import Answer, Patient, call
-from tests.e2e.conftest import NextSlot
+from tests.support.deployed import NextSlot
 
 
 def _file(patient: Patient, booking_id: str) -> Answer:

@@ -14,7 +14,7 @@ from pymongo.database import Database
 from local import identity
 from local.api import Patient
 from local.config import Config
-from tests.e2e.conftest import NewPatient, NextSlot
+from tests.support.deployed import NewPatient, NextSlot
 
 Database_ = Database[dict[str, Any]]
 LATER = timedelta(hours=48)

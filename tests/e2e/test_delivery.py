@@ -24,7 +24,7 @@ from slotkeeper.contracts.messages import EventMessage
 from slotkeeper.domain.booking import CANCEL
 from slotkeeper.domain.events import DomainEvent
 from slotkeeper.domain.slot import CONFIRM
-from tests.e2e.conftest import NewPatient, NextSlot
+from tests.support.deployed import NewPatient, NextSlot
 
 GOOD = 5
 HIDDEN_SECONDS = 4

@@ -24,7 +24,6 @@ from local.config import STACK, Config
 from ops.check import check
 from slotkeeper.adapters.mongo.documents import BOOKINGS, DOCTORS, SLOTS, USERS
 from slotkeeper.adapters.redis.client import connect as connect_redis
-from tests.e2e.conftest import NewPatient
 from tests.fuzz import schema
 from tests.fuzz.corpus import PLANTED, Case, Given, corpus
 from tests.fuzz.faults import faults_of
@@ -34,6 +33,7 @@ from tests.fuzz.scale import IS_LONG, SEED
 from tests.fuzz.test_corpus import wrong_with
 from tests.fuzz.wire import Answer, Sent, over_http
 from tests.support.clinic import Clinic, close_clinic, found_clinic
+from tests.support.deployed import NewPatient
 
 EXAMPLES = 10 if IS_LONG else 1
 CASES = 800 if IS_LONG else 100

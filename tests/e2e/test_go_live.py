@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import NewPatient
 from tests.support.at_the_desk import Operator
+from tests.support.deployed import NewPatient
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from local.config import ENVIRONMENT, Config
 from slotkeeper.adapters.mongo.documents import DOCTORS
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.domain.attempt import request_key
-from tests.e2e.conftest import NewPatient
 from tests.support.clinic import Clinic, close_clinic, found_clinic
+from tests.support.deployed import NewPatient
 
 Body = dict[str, Any]  # Any: JSON
 

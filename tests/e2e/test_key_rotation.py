@@ -32,8 +32,8 @@ from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.contracts.otp_secret import read_ring, text_of
 from slotkeeper.domain.key_ring import KeyRing, OtpKey
 from slotkeeper.domain.policy import BookingPolicy
-from tests.e2e.conftest import NewPatient, NextSlot
 from tests.support.containers import maker_of
+from tests.support.deployed import NewPatient, NextSlot
 from tests.support.fakes import FakeClock
 from tests.support.secrets_manager import CURRENT, PENDING, STEPS, SecretsManager
 

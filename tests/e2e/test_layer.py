@@ -13,6 +13,7 @@ import pytest
 
 from local.config import ROOT, Config
 
+OWN_LAYERS = {"authorize": "AuthLayer", "web": "WebLayer"}
 FUNCTIONS = sorted(path.parent.name for path in (ROOT / "functions").glob("*/app.py"))
 
 
@@ -22,8 +23,8 @@ def _imported(system: Config, function: str, **settings: str) -> set[str]:
     layers = [build / "CommonLayer" / "python"]
     if "TRACING_ENDPOINT" in settings:
         layers.append(build / "TracingLayer" / "python")
-    if function == "authorize":
-        layers.append(build / "AuthLayer" / "python")
+    if function in OWN_LAYERS:
+        layers.append(build / OWN_LAYERS[function] / "python")
     code = build / f"{function.title().replace('_', '')}Function"
     program = (
         f"import sys, json; sys.path[:0] = {[str(path) for path in (code, *layers)]!r}\n"
@@ -51,6 +52,7 @@ def test_a_function_imports_on_its_layers_alone_and_loads_no_aws_client(
     assert "slotkeeper" in modules
     aws = {"boto3", "botocore.session", "botocore.client"}
     assert not modules & (aws | {"cryptography", "jwt", "icalendar", "stripe", "opentelemetry"})
+    assert ("starlette" in modules) == (function == "web")
 
 
 @pytest.mark.parametrize("function", ["authorize", "hold_slot"])
@@ -70,7 +72,7 @@ def test_the_shared_layer_has_no_cryptography(system: Config, stack: dict[str, A
     assert list((build / "AuthLayer" / "python").glob("cryptography*"))
 
 
-@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer", "TracingLayer"])
+@pytest.mark.parametrize("layer", ["CommonLayer", "AuthLayer", "WebLayer", "TracingLayer"])
 def test_every_module_of_a_layer_has_bytecode_that_is_not_checked_against_its_source(
     system: Config, stack: dict[str, Any], layer: str
 ) -> None:

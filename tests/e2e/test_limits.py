@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.api import Answer, Patient, call
-from tests.e2e.conftest import NewPatient
+from tests.support.deployed import NewPatient
 from tests.support.servers import RULES
 
 WRITES = int(RULES["RateLimitWrites"])

@@ -14,7 +14,7 @@ from redis import Redis
 from local import identity
 from local.api import Answer, Patient, call
 from local.config import Config
-from tests.e2e.conftest import NewPatient, NextSlot
+from tests.support.deployed import NewPatient, NextSlot
 
 Database_ = Database[dict[str, Any]]
 Headers = Any  # Any: a mapping, which `**query` may not be taken for

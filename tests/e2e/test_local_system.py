@@ -20,7 +20,7 @@ from local.api import Patient
 from local.config import HOST, ROOT, Config
 from local.progress import LocalError
 from local.up import up
-from tests.e2e.conftest import NextSlot
+from tests.support.deployed import NextSlot
 
 
 def _local(config: Config, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from local.api import Answer, Patient, call
-from tests.e2e.conftest import NextSlot
 from tests.e2e.test_delivery import ops
+from tests.support.deployed import NextSlot
 
 
 def ask(who: Patient, method: str, path: str = "/me") -> Answer:

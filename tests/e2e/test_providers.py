@@ -20,8 +20,8 @@ from local.inbox import messages
 from local.incidents import SmsOutage
 from slotkeeper.adapters.redis.keys import Keys
 from slotkeeper.domain.provider import BreakerRules
-from tests.e2e.conftest import NextSlot
 from tests.e2e.test_delivery import eventually, ops
+from tests.support.deployed import NextSlot
 
 
 def function_of(stack: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from redis import Redis
 from local import identity
 from local.api import Answer, Patient, call
 from local.config import Config
-from tests.e2e.conftest import NewPatient, NextSlot
+from tests.support.deployed import NewPatient, NextSlot
 
 JSON = {"Content-Type": "application/json"}
 

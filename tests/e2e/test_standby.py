@@ -12,7 +12,7 @@ import pytest
 from local import aws
 from local.api import Patient, call
 from local.config import ROOT, Config
-from tests.e2e.conftest import NextSlot
+from tests.support.deployed import NextSlot
 
 Promote = Callable[[], None]
 

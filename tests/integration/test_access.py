@@ -21,6 +21,7 @@ from tests.support.access_world import World, problems_of
 from tests.support.databases import Databases
 from tests.support.house import House
 from tests.support.identity_provider import AUDIENCE, IdentityProvider
+from tests.support.routes import pages_of
 from tests.support.servers import Stores
 from tests.template.test_template import FUNCTIONS, events_of, routes
 
@@ -98,11 +99,14 @@ def found(
     cold_start()
 
 
+PAGES = {f"{method} {path}" for method, path in pages_of("web")}
+"""What is the same for everybody: tests/unit/functions/test_web.py."""
+
 every_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 
 
 def test_every_route_of_the_template_has_a_row_and_every_row_a_route() -> None:
-    assert {row.route for row in ROWS} == {f"{method} {path}" for _, method, path in routes()}
+    assert {row.route for row in ROWS} == {f"{m} {path}" for _, m, path in routes()} - PAGES
 
 
 def test_what_has_an_id_in_its_path_is_asked_for_ones_own_a_foreign_and_an_absent_one() -> None:
@@ -118,7 +122,7 @@ def test_nobody_gets_in_but_where_the_template_asks_no_authorizer() -> None:
         if event.get("Auth", {}).get("Authorizer") == "NONE"
     }
 
-    assert {row.route for row in ROWS if set(row.statuses["nobody"]) != {401}} == open_
+    assert {row.route for row in ROWS if set(row.statuses["nobody"]) != {401}} == open_ - PAGES
 
 
 @every_row

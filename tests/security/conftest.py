@@ -16,7 +16,7 @@ def _scanners() -> None:
         [
             sys.executable,
             str(ROOT / "local" / "bootstrap.py"),
-            *("--also", "scan", "--also", "load", "--also", "bench"),
+            *("--also", "scan", "--also", "load", "--also", "bench", "--also", "browser"),
             "-c",
             "",
         ],

@@ -134,6 +134,7 @@ def test_what_is_deployed_is_the_archive(tmp_path: Path) -> None:
             "CommonLayer/a": "a",
             "AuthLayer/b": "b",
             "TracingLayer/c": "c",
+            "WebLayer/d": "d",
             "template.yaml": f"Resources:\n{resources}",
         },
     )

@@ -55,6 +55,7 @@ def config(topology: Topology = "single") -> Config:
         mongo_test_commands=True,
         topology=topology,
         api_port=4711 + place,
+        web_port=4712 + place,
         mongo_port=27217 + place,
         redis_port=6579 + place,
         payment="simulator",
@@ -74,9 +75,14 @@ def config(topology: Topology = "single") -> Config:
 def free_ports(config: Config) -> Config:
     """The same, on ports that nobody listens on."""
     while True:
-        api, mongo, redis, payment = (_any_port() for _ in range(4))
+        api, web, mongo, redis, payment = (_any_port() for _ in range(5))
         moved = replace(
-            config, api_port=api, mongo_port=mongo, redis_port=redis, payment_port=payment
+            config,
+            api_port=api,
+            web_port=web,
+            mongo_port=mongo,
+            redis_port=redis,
+            payment_port=payment,
         )
         if len(set(moved.ports)) == len(moved.ports) and not any(map(is_taken, moved.ports)):
             return moved

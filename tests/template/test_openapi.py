@@ -18,7 +18,8 @@ from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.domain.user import Role
 from slotkeeper.entrypoints.operation import STATUS, Operation
-from tests.template.test_template import routes
+from tests.support.routes import pages_of
+from tests.template.test_template import FOLDERS, routes
 
 Node = dict[str, Any]  # Any: JSON
 
@@ -74,6 +75,7 @@ def parameters_of(operation: Operation, place: str) -> dict[str, Node]:
 
 def test_the_committed_document_is_what_the_handlers_declare() -> None:
     assert openapi.PATH.read_text() == openapi.text_of(DOCUMENT), "run `make openapi`"
+    assert openapi.OF_THE_PAGE.read_text() == openapi.dense_text_of(DOCUMENT), "run `make openapi`"
 
 
 def test_it_is_openapi_3_1() -> None:
@@ -126,7 +128,8 @@ def test_operation_ids_are_unique() -> None:
 def test_every_route_of_the_template_is_in_it_and_the_other_way_round() -> None:
     told = {(m.upper(), path) for path, item in DOCUMENT["paths"].items() for m in item}
 
-    assert told == {(method, path) for _, method, path in routes()}
+    pages = {one for folder in FOLDERS for one in pages_of(folder)}
+    assert told == {(method, path) for _, method, path in routes()} - pages
 
 
 # --- its operations -------------------------------------------------------------------------------

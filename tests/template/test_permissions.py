@@ -47,7 +47,7 @@ NO_ARN = {
 }
 
 
-USES_NO_STORES = {"CheckReleaseFunction", "RotateOtpKeysFunction"}
+USES_NO_STORES = {"CheckReleaseFunction", "RotateOtpKeysFunction", "WebFunction"}
 IN_NO_VPC = {"CheckReleaseFunction"}
 """What asks AWS alone."""
 STORES = "${AWS::StackName}/stores"

@@ -140,7 +140,7 @@ def test_a_version_says_which_release_it_is_of() -> None:
 
 
 def test_without_a_name_a_changed_layer_still_publishes() -> None:
-    for layer in ("CommonLayer", "AuthLayer"):
+    for layer in ("CommonLayer", "AuthLayer", "WebLayer"):
         assert TEMPLATE["Resources"][layer]["Properties"]["PublishLambdaVersion"] is True
     for function in FUNCTIONS.values():
         assert function["AutoPublishAliasAllProperties"] is True

@@ -19,7 +19,7 @@ from slotkeeper.domain import errors
 from slotkeeper.domain.errors import AppointmentError
 from slotkeeper.entrypoints.operation import STATUS
 from slotkeeper.settings import Settings
-from tests.support.routes import operations_of
+from tests.support.routes import operations_of, pages_of
 
 ROOT = Path(__file__).parents[2]
 Node = dict[str, Any]  # Any: a template is free YAML
@@ -195,15 +195,22 @@ def test_only_the_authorizer_has_the_layer_with_cryptography() -> None:
     assert with_it == {"AuthorizeFunction"}
 
 
+def test_only_the_pages_have_the_layer_they_are_served_by() -> None:
+    with_it = {
+        name
+        for name, function in FUNCTIONS.items()
+        if {"Ref": "WebLayer"} in many(function.get("Layers", []))
+    }
+
+    assert with_it == {"WebFunction"}
+
+
 # --- HTTP -----------------------------------------------------------------------------------------
 
 
 def routes_in_code() -> set[tuple[str, str, str]]:
-    return {
-        (folder, operation.method, operation.path)
-        for folder in FOLDERS
-        for operation in operations_of(folder)
-    }
+    operations = {(f, one.method, one.path) for f in FOLDERS for one in operations_of(f)}
+    return operations | {(f, method, path) for f in FOLDERS for method, path in pages_of(f)}
 
 
 def test_every_route_of_a_handler_is_in_the_template_and_the_other_way_round() -> None:
@@ -233,7 +240,7 @@ def test_a_variable_has_one_name_at_its_place_in_the_path() -> None:
     assert {before: found for before, found in names.items() if len(found) > 1} == {}
 
 
-def test_every_route_but_health_needs_the_authorizer() -> None:
+def test_every_route_but_health_and_the_pages_needs_the_authorizer() -> None:
     auth = RESOURCES["Api"]["Properties"]["Auth"]
     open_ = {
         event["Path"]
@@ -243,7 +250,7 @@ def test_every_route_but_health_needs_the_authorizer() -> None:
     }
 
     assert auth["DefaultAuthorizer"] in auth["Authorizers"]
-    assert open_ == {"/health"}
+    assert open_ == {"/health", "/", "/docs", "/assets/{proxy+}"}
 
 
 def test_only_the_authorizer_knows_the_rate_limits() -> None:

@@ -99,6 +99,10 @@ class Settings(BaseModel):
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwks_url: str = ""
+    web_client_id: str = Field(default="", pattern=r"^[A-Za-z0-9._~:/-]{0,256}$")
+    """The page's own, with the issuer; empty: nobody signs in there."""
+    web_authorize_url: str = Field(default="", pattern=r"^(https?://[^ #;,]+)?$")
+    web_grant_url: str = Field(default="", pattern=r"^(https?://[^ #;,?]+)?$")
     tracing_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
     """Of a collector (OTLP over HTTP), its root; empty traces nothing."""
     tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
@@ -123,7 +127,8 @@ class Settings(BaseModel):
     def _nothing_is_fetched_in_the_clear(self) -> Settings:
         # Where JWKS_URL is given, the issuer is a name and need not be fetched.
         keys = "jwks_url" if self.jwks_url else "jwt_issuer"
-        asked = {name: getattr(self, name) for name in (keys, "payment_api_base")}
+        urls = (keys, "payment_api_base", "web_authorize_url", "web_grant_url")
+        asked = {name: getattr(self, name) for name in urls}
         if not transport.is_within(self.tracing_endpoint):
             asked["tracing_endpoint"] = self.tracing_endpoint
         for name, url in asked.items():

@@ -9,10 +9,13 @@ from __future__ import annotations
 import gc
 import os
 
+_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+
 
 def is_in_lambda() -> bool:
     """Whether this process serves a function, rather than a test or an operator."""
-    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+    # Asked before anything is imported that reads settings.
+    return _NAME in os.environ  # nosemgrep: environment-outside-settings  # before there are any
 
 
 def begin() -> None:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from slotkeeper.ports.release import Deployments, Target
 
 STORES = ("mongodb", "redis")
-OTHERWISE: Mapping[str, tuple[str, ...]] = {"authorize": ("redis",), "rotate-otp-keys": ()}
+OTHERWISE: Mapping[str, tuple[str, ...]] = {
+    "authorize": ("redis",),
+    "rotate-otp-keys": (),
+    "web": (),
+}
 """What functions need that do not need both stores, by the ends of their names."""
 
 
