@@ -150,3 +150,4 @@ def _write(found: Sequence[tuple[str, Sequence[float]]], labels: Mapping[str, st
             line.add_metric(name=name, unit=METRICS[name].unit, value=round(value, 3))
     if line.metric_set:  # it is flushed by itself where it has grown to what a line may have
         line.flush_metrics()
+    line.clear_metrics()  # where it was, its labels are left
