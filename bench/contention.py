@@ -15,7 +15,6 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 from bench.ground import DATABASE, Ground
 from bench.series import Found, Series, Show, Size
@@ -175,8 +174,7 @@ def _race(where: Where, slots: list[str], barrier: Barrier, user: str) -> list[b
 def _product(where: Where) -> Callable[[HoldTicket], Any]:
     """The use case on real stores, with a queue that takes what it is given."""
     database, redis = connect(where.mongo), connect_redis(where.redis)
-    policy = BookingPolicy(max_live_holds=100_000, forbid_overlaps=False)
-    policy_of_codes = BookingPolicy(
+    policy = BookingPolicy(
         max_live_holds=100_000,
         forbid_overlaps=False,
         max_codes_per_user=100_000,
@@ -196,7 +194,7 @@ def _product(where: Where) -> Callable[[HoldTicket], Any]:
             users=users,
             jobs=_Taking(),  # type: ignore[arg-type]  # what it does of a queue's
             together=together,
-            policy=policy_of_codes,
+            policy=policy,
         )
 
     return run
@@ -223,8 +221,6 @@ def _hold(product: Callable[[HoldTicket], Any], slot: str, user: str) -> bool:
         product(ticket)
     except AppointmentError:
         return False
-    except PyMongoError:
-        raise
     return True
 
 

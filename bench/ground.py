@@ -25,9 +25,17 @@ from local.down import down
 from local.processes import is_taken
 from local.progress import LocalError
 from slotkeeper.adapters.mongo.client import connect
-from slotkeeper.adapters.mongo.documents import DOCTORS, SLOTS, USERS, phone_quota_id, slot_document
+from slotkeeper.adapters.mongo.documents import (
+    DOCTORS,
+    SLOTS,
+    USERS,
+    doctor_document,
+    phone_quota_id,
+    slot_document,
+)
 from slotkeeper.adapters.mongo.indexes import create_indexes
 from slotkeeper.adapters.redis.client import connect as connect_redis
+from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
 
 PYTHON = sys.executable
@@ -132,15 +140,17 @@ class Ground:
 
 
 def a_doctor(doctor_id: str) -> dict[str, Any]:
-    return {
-        "_id": doctor_id,
-        "name": f"Dr. {doctor_id}",
-        "specialty": "general practice",
-        "clinicId": "clinic",
-        "timeZone": "Europe/Berlin",
-        "consultationFee": None,
-        "version": 1,
-    }
+    return doctor_document(
+        Doctor(
+            id=doctor_id,
+            clinic_id="clinic",
+            name=f"Dr. {doctor_id}",
+            specialty="general practice",
+            time_zone="Europe/Berlin",
+            consultation_fee=None,
+            version=1,
+        )
+    )
 
 
 def a_slot(doctor_id: str, start: datetime) -> dict[str, Any]:

@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from bench import events, filled
 from bench.clinic import Clinic, Results
-from bench.ground import Ground, a_slot
+from bench.ground import Ground, a_doctor, a_slot
 from bench.process import Inside
 from bench.series import Found, Series, Show, Size, interleaved
 from slotkeeper.adapters.mongo.client import connect
-from slotkeeper.adapters.mongo.documents import OUTBOX, SLOTS
+from slotkeeper.adapters.mongo.documents import DOCTORS, OUTBOX, SLOTS
 
 SIZES: Mapping[Size, Mapping[str, int]] = {
     "full": {"10k": 10_000, "100k": 100_000, "1M": 1_000_000},
@@ -115,7 +114,7 @@ class Grown:
         doctor = f"{self.name}-{secrets.token_hex(4)}"
         slots = [a_slot(doctor, start + timedelta(minutes=n)) for n in range(count)]
         self.database[SLOTS].insert_many(slots)
-        self.database["doctors"].insert_one({**_doctor_of(self.database), "_id": doctor})
+        self.database[DOCTORS].insert_one(a_doctor(doctor))
         asked = [
             events.request(
                 "PATCH",
@@ -172,7 +171,7 @@ class Grown:
         return results
 
     def _let_holds_lapse(self) -> None:
-        held = self._clinic.held(DUE // 4)
+        held = self._clinic.held(DUE)
         over = datetime.now(UTC) - timedelta(seconds=5)
         self.database[SLOTS].update_many(
             {"hold.attemptId": {"$in": [attempt for attempt, _ in held]}},
@@ -281,8 +280,3 @@ def _any_second() -> str:
 
 def _id_of(body: str) -> str:
     return str(json.loads(body)["id"])
-
-
-def _doctor_of(database: Any) -> dict[str, Any]:
-    found: dict[str, Any] = database["doctors"].find_one({})
-    return found

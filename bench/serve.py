@@ -30,6 +30,10 @@ ROUTES = [
 USER = "X-Bench-User"
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # racers connect at the same moment; five may wait by default
+
+
 class Served:
     """A server of `copies` processes of each function; `url` is where it listens."""
 
@@ -40,7 +44,7 @@ class Served:
         self._all = [(name, Inside(ground, name)) for name in self._idle for _ in range(copies)]
         for name, process in self._all:
             self._idle[name].put(process)
-        self._server = ThreadingHTTPServer((HOST, 0), self._handler())
+        self._server = _Server((HOST, 0), self._handler())
         self.url = f"http://{HOST}:{self._server.server_port}"
         Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -160,7 +160,3 @@ def _of_background(caught: Caught, now: datetime) -> Iterator[Ask]:
         list(seals.unsealed(None, limit=100, now=now))
 
     yield "entries to seal", to_seal
-
-
-def _one_by_one(*calls: Callable[[], Any]) -> list[Any]:
-    return [one() for one in calls]

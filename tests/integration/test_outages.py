@@ -22,9 +22,9 @@ from slotkeeper.adapters.together import together
 from slotkeeper.domain.errors import Unavailable
 from slotkeeper.services.check_health import check_health
 from tests.support.house import House
+from tests.support.servers import NOBODY
 
 REFUSED = 13  # Unauthorized: an answer no driver retries
-NOBODY = 9  # the discard port: nobody listens there
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A start from a snapshot shares nothing with the others: what the hooks do when called."""
+"""A start makes a function ready; one from a snapshot shares nothing with the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pymongo.errors import InvalidOperation
 
 from slotkeeper import bootstrap, readiness, snapshots
 from tests.support.house import House
-from tests.support.servers import Stores
+from tests.support.servers import NOBODY, Stores
 
 
 class Runtime(ModuleType):
@@ -164,3 +164,74 @@ def test_two_starts_of_one_snapshot_make_different_seeds_and_keys(
     # By the system's randomness, not by what a snapshot holds.
     assert made[0][0] != made[1][0]
     assert made[0][1] != made[1][1]
+
+
+@pytest.fixture
+def in_lambda(environment: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    environment.setenv("AWS_LAMBDA_FUNCTION_NAME", "hold_slot")
+    yield environment
+    bootstrap.prime()
+
+
+def test_a_start_makes_what_the_function_stands_on_and_connects_to_it(
+    in_lambda: pytest.MonkeyPatch,
+) -> None:
+    bootstrap.prime(bootstrap.gate, bootstrap.slots)
+
+    assert made_of(bootstrap.gate, bootstrap.slots) == [1, 1]
+    assert is_connected()
+
+
+def test_a_start_from_a_snapshot_makes_it_anew(in_lambda: pytest.MonkeyPatch) -> None:
+    bootstrap.prime(bootstrap.gate, bootstrap.slots)
+    of_the_snapshot = bootstrap.slots()
+    bootstrap.warm_up()
+    assert made_of(bootstrap.gate, bootstrap.slots) == [0, 0]
+
+    bootstrap.start_anew()
+
+    assert made_of(bootstrap.gate, bootstrap.slots) == [1, 1]
+    assert bootstrap.slots() is not of_the_snapshot
+    assert is_connected()
+
+
+def test_whoever_imports_a_function_elsewhere_opens_nothing(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    environment.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+
+    bootstrap.prime(bootstrap.gate, bootstrap.slots)
+
+    assert made_of(bootstrap.gate, bootstrap.slots, bootstrap.redis, bootstrap.database) == [0] * 4
+
+
+def test_stores_that_are_down_keep_no_function_from_starting(
+    in_lambda: pytest.MonkeyPatch,
+) -> None:
+    in_lambda.setenv("REDIS_URL", f"redis://127.0.0.1:{NOBODY}/0")
+    in_lambda.setenv("REDIS_MODE", "single")
+    in_lambda.setenv("MONGO_URI", f"mongodb://127.0.0.1:{NOBODY}/slotkeeper")
+
+    bootstrap.prime(bootstrap.gate, bootstrap.slots)
+
+    asked = readiness.question(["mongodb", "redis"])
+    assert readiness.answer_to(asked) == {"reached": {"mongodb": False, "redis": False}}
+
+
+def test_what_cannot_be_made_is_left_to_the_first_call(in_lambda: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ValueError
+
+    bootstrap.prime(broken, bootstrap.slots)
+
+    assert made_of(bootstrap.slots) == [1]
+
+
+def made_of(*factories: Any) -> list[int]:
+    return [factory.cache_info().currsize for factory in factories]
+
+
+def is_connected() -> bool:
+    """Whether both clients have a connection that was opened before anything asked for one."""
+    pool: Any = bootstrap.redis().connection_pool
+    return bool(pool._available_connections) and bool(bootstrap.database().client.nodes)

@@ -22,6 +22,7 @@ from local.up import up
 from slotkeeper.adapters.redis.client import connect
 from slotkeeper.redis_url import RedisMode
 
+NOBODY = 9  # the discard port: nobody listens there
 ENOUGH = 3 * 2**30
 RULES = {
     # Long enough for fifty cold functions at once, short enough to wait for.

@@ -696,11 +696,11 @@ def forget() -> None:
     random.seed()  # nosemgrep: predictable-random  # an order, no secret
 
 
-def _start_anew() -> None:
+def start_anew() -> None:
     """What a start from a snapshot does: nothing of the snapshot's goes on."""
     forget()
     _make_ready()
 
 
 readiness.answer_by(_reached)
-snapshots.hooks(before=warm_up, after=_start_anew)
+snapshots.hooks(before=warm_up, after=start_anew)

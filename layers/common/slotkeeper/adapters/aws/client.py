@@ -16,8 +16,8 @@ def connect(service: Any, *, answers_within: int = 0) -> Any:  # Any: a name kno
 
     `answers_within` are the seconds of a service that is waited for longer than others.
 
-    boto3 is imported here because it makes a cold start a third longer (ADR 0008), and about half
-    of the functions call nothing of AWS.
+    boto3 is imported here because it makes a cold start a third longer (ADR 0008): most functions
+    never call it, and those that answer requests go by `Signed` (ADR 0011).
     """
     import boto3
     from botocore.config import Config

@@ -20,7 +20,7 @@ BATCH = 10
 class SqsJobs:
     """`JobQueue` on one SQS queue."""
 
-    def __init__(self, sqs: Any, queue_url: str):  # Any: generated client type
+    def __init__(self, sqs: Any, queue_url: str):  # Any: `Signed`, or a client
         self._sqs = sqs
         self._queue_url = queue_url
 

@@ -13,7 +13,7 @@ _INVOKE = {"rpc.service": "Lambda", "rpc.method": "Invoke"}
 class LambdaRelayWaker:
     """`RelayWaker` by an asynchronous invocation, which does not wait for the relay."""
 
-    def __init__(self, lambda_: Any, function_name: str):  # Any: generated client type
+    def __init__(self, lambda_: Any, function_name: str):  # Any: `Signed`, or a client
         self._lambda = lambda_
         self._function_name = function_name
 

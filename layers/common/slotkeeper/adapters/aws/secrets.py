@@ -29,7 +29,7 @@ class KeptSecret(Generic[Value]):
 
     def __init__(
         self,
-        secrets: Any,  # generated client type
+        secrets: Any,  # `Signed`, or a client
         secret_id: str,
         read: Callable[[str], Value],
         clock: Clock,

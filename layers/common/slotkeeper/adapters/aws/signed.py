@@ -70,9 +70,6 @@ class Signed:
         status, _ = self._post("Invoke", path, headers, asked["Payload"])
         return {"StatusCode": status}
 
-    def close(self) -> None:
-        self._http.close()
-
     def _by_target(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
         target, media_type = _PROTOCOLS[self._service]
         headers = {"Content-Type": media_type, "X-Amz-Target": f"{target}.{operation}"}
