@@ -86,9 +86,10 @@ const capital = (name) => name[0].toUpperCase() + name.slice(1);
 async function phone() {
   const way = await wayIn().catch(() => null);
   const place = document.getElementById("phone");
-  if (way?.kind !== "local" || !session()?.phone) return void fill(place);
-  const { phoneOf } = await import("./phone.js");
-  phoneOf(session(), place);
+  const { phoneOf } = way?.kind === "local" ? await import("./phone.js") : {};
+  const person = session(); // who may have been signed out meanwhile
+  if (!phoneOf || !person?.phone) return void fill(place);
+  phoneOf(person, place);
 }
 
 addEventListener("hashchange", () => /^#\/|^$/.test(location.hash) && show());

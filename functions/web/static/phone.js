@@ -20,9 +20,10 @@ export function phoneOf(person, place) {
   const screen = h("div", { class: "screen" }, h("p", { class: "hint" }, person.phone), h("div", { role: "log" }, list));
   const shows = button("", () => { keep("phone-hidden", !screen.hidden); look(); }, { class: "quiet" });
   const look = () => {
-    // On a small screen it is in the way, unless a code is waited for.
-    const is_hidden = kept("phone-hidden") ?? (innerWidth < 600 && !awaits());
+    // Where it has no room beside the page it is in the way, unless a code is waited for.
+    const is_hidden = kept("phone-hidden") ?? (!matchMedia("(min-width: 90rem)").matches && !awaits());
     screen.hidden = is_hidden;
+    place.classList.toggle("open", !is_hidden);
     shows.textContent = is_hidden ? "Show phone" : "Hide phone";
     shows.setAttribute("aria-expanded", String(!is_hidden));
   };
@@ -40,7 +41,8 @@ export function phoneOf(person, place) {
     const told = JSON.stringify(newest.map((one) => [one.to, one.text]));
     if (told === shown || !newest.length) return;
     shown = told;
-    fill(list, newest.map(message));
+    const current = newest.findIndex((one) => codeIn(one)); // older ones open nothing any more
+    fill(list, newest.map((one, place) => message(one, place === current)));
   };
   running = setInterval(ask, every);
   addEventListener("hashchange", () => {
@@ -51,8 +53,10 @@ export function phoneOf(person, place) {
   ask();
 }
 
-function message(one) {
-  const [code] = one.text.match(/\b\d{6}\b/) || [];
+const codeIn = (one) => one.text.match(/\b\d{6}\b/)?.[0];
+
+function message(one, is_current) {
+  const code = is_current && codeIn(one);
   const is_email = one.channel === "email";
   return h("li", { class: "sms", data: { testid: "sms" } },
     is_email ? h("small", {}, "Email") : null,
