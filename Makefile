@@ -125,8 +125,8 @@ test-race: ## races with their negative controls
 	@$(PY) -m pytest tests/concurrency
 races: ## ROUNDS=500: the same for long, so many rounds of each race and as many stories of a slot
 	@RACE_ROUNDS="$(or $(ROUNDS),200)" $(PY) -m pytest tests/concurrency -s
-test-crash: ## every function, cut at every boundary between two effects
-	@$(PY) -m pytest tests/crash
+test-crash: ## every function, cut at every boundary between two effects (`make test`: a fourth of them each day)
+	@CRASH=every $(PY) -m pytest tests/crash
 crash-pairs: ## the same at both sides of every effect, and all pairs of cuts (long)
 	@CRASH=full $(PY) -m pytest tests/crash
 crash-boundaries: ## write down anew which effects there are, after looking at what is new

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -24,6 +25,8 @@ from slotkeeper.domain.policy import BookingPolicy
 Results = list[dict[str, Any]]
 LISTED = 400
 """Free slots of the doctor that is looked at: four weeks."""
+KEPT_SECONDS = BookingPolicy().hold.total_seconds() / 2
+"""How long the slot that others want is counted on: its hold ends, and a run takes longer."""
 _BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -42,9 +45,14 @@ class Clinic:
         self._codes = RedisCodes(ground.redis, Keys("local"), BookingPolicy())
         self._maker = HotpCodes(OtpKeys(_Kept(), SystemClock()))  # type: ignore[arg-type]  # a secret
         self._listed = self._a_listed_doctor()
-        [self._taken], [self._owner] = ground.slots(1), ground.patients(1)
-        self._key = secrets.token_hex(16)
         self._seconds = itertools.count()
+        self._take()
+
+    def _take(self) -> None:
+        """Have somebody hold a slot, for a while."""
+        [self._taken], [self._owner] = self._ground.slots(1), self._ground.patients(1)
+        self._key = secrets.token_hex(16)
+        self._is_taken_until = time.monotonic() + KEPT_SECONDS
         self._invoke("hold_slot", 202, events.hold(self._taken, self._owner, self._key))
 
     @property
@@ -88,6 +96,8 @@ class Clinic:
 
     def refused(self, count: int) -> Results:
         """Holds of a slot that somebody has."""
+        if time.monotonic() > self._is_taken_until:
+            self._take()
         asked = [events.hold(self._taken, user) for user in self._ground.patients(count)]
         return self._invoke("hold_slot", 409, *asked)
 

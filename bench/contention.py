@@ -34,7 +34,7 @@ from slotkeeper.ports.holds import HoldTicket
 from slotkeeper.services.hold_slot import hold_slot
 
 SECONDS: Mapping[Size, float] = {"full": 1.5, "short": 0.4}
-REPEATS: Mapping[Size, int] = {"full": 5, "short": 1}
+REPEATS: Mapping[Size, int] = {"full": 3, "short": 1}
 WORKERS: Mapping[Size, tuple[int, ...]] = {"full": (2, 8, 32, 64), "short": (16,)}
 ROUNDS: Mapping[Size, int] = {"full": 5_000, "short": 50}
 RACERS: Mapping[Size, int] = {"full": 16, "short": 8}
@@ -54,11 +54,11 @@ class Where:
 def measure(ground: Ground, show: Show, size: Size) -> Found:
     """`contention.<kind>.<workers>.refusals` a second, `.ms` of a loser; `contention.rounds.…`."""
     found: Found = {}
-    [slot], [owner] = ground.slots(1), ground.patients(1)
-    where = Where(ground.mongo_uri(DATABASE), ground.config.redis_url, slot, SECONDS[size])
-    assert _hold(_product(where), slot, owner), "the slot is to be taken"
     for workers in WORKERS[size]:
         show(f"contention: {workers} workers at a slot that is taken")
+        [slot], [owner] = ground.slots(1), ground.patients(1)  # anew: its hold ends some time
+        where = Where(ground.mongo_uri(DATABASE), ground.config.redis_url, slot, SECONDS[size])
+        assert _hold(_product(where), slot, owner), "the slot is to be taken"
         for kind in KINDS:
             times: list[float] = []
             rates: list[float] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,7 +31,7 @@ def fill(database: Database[dict[str, Any]], *, name: str, count: int) -> None:
     Ids begin with `name`: what is cached of one database is nobody's of another.
     """
     create_indexes(database)
-    doctors = [f"{name}-{n}" for n in range(max(1, count // A_DOCTORS))]
+    doctors = doctors_of(name, count)
     database[DOCTORS].insert_many(
         {**a_doctor(doctor), "clinicId": f"{name}-clinic-{n // A_CLINICS}"}
         for n, doctor in enumerate(doctors)
@@ -40,8 +41,12 @@ def fill(database: Database[dict[str, Any]], *, name: str, count: int) -> None:
         {"_id": one, "phone": "+15550123", "phoneKey": "k", "email": "p@example.com"}
         for one in patients
     )
-    _insert(database, SLOTS, _slots(doctors, count))
-    _insert(database, BOOKINGS, _bookings(doctors, name, count))
+    _insert(database, SLOTS, slots(doctors, count))
+    _insert(database, BOOKINGS, bookings(doctors, name, count))
+
+
+def doctors_of(name: str, count: int) -> list[str]:
+    return [f"{name}-{n}" for n in range(math.ceil(count / A_DOCTORS))]
 
 
 def patient(name: str, number: int) -> str:
@@ -52,17 +57,17 @@ def a_booking(name: str, number: int) -> str:
     return f"bk_{name}_{number}"
 
 
-def _slots(doctors: list[str], count: int) -> Iterator[dict[str, Any]]:
+def slots(doctors: list[str], count: int) -> Iterator[dict[str, Any]]:
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=3)
     every = ((doctor, first + n * LENGTH) for doctor in doctors for n in range(A_DOCTORS))
     return (a_slot(doctor, start) for doctor, start in itertools.islice(every, count))
 
 
-def _bookings(doctors: list[str], name: str, count: int) -> Iterator[dict[str, Any]]:
+def bookings(doctors: list[str], name: str, count: int) -> Iterator[dict[str, Any]]:
     first = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=90)
     patients = max(1, count // A_PATIENTS)
     for n in range(count):
-        doctor, start = doctors[n // A_DOCTORS % len(doctors)], first + n % A_DOCTORS * LENGTH
+        doctor, start = doctors[n // A_DOCTORS], first + n % A_DOCTORS * LENGTH
         yield booking_document(
             Booking(
                 id=a_booking(name, n),

@@ -148,7 +148,7 @@ class Grown:
             "from": first.isoformat(),
             "to": (first + timedelta(days=6)).isoformat(),
             "slotMinutes": 30,
-            "weekly": [{"day": day, "from": "09:00", "to": "12:00"} for day in ("mon", "wed")],
+            "weekly": [{"day": day, "start": "09:00", "end": "12:00"} for day in ("mon", "wed")],
         }
         asked = [
             events.request(

@@ -170,7 +170,9 @@ def _started(
         if step in told:
             say(f"{told['name']}: {' '.join(told[step])}")
             subprocess.run(filled(told[step], names), cwd=checkout, env=environ, check=True)
-    process = subprocess.Popen(filled(told["start"], names), cwd=checkout, env=environ)
+    process = subprocess.Popen(
+        filled(told["start"], names), cwd=checkout, env=environ, stdout=sys.stderr
+    )
     ends = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < ends and process.poll() is None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -15,12 +16,13 @@ class _Talking:
     """A process that answers each line with a line; ends with the block."""
 
     def __init__(self, script: str, asked: Mapping[str, Any], environ: Mapping[str, str]):
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115  (as long as the process)
         self._process = subprocess.Popen(
             [PYTHON, "-I", "-S", "-B", str(HERE / script), json.dumps(asked)],
             env=dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self._errors,
             text=True,
         )
         self.pid = self._process.pid
@@ -38,6 +40,7 @@ class _Talking:
         self._process.stdin.close()
         self._process.wait(10)
         self._process.stdout.close()
+        self._errors.close()
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +54,10 @@ class _Talking:
         assert self._process.stdout
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the process {self.pid} ended: {self._process.wait()}")
+            status = self._process.wait()
+            self._errors.seek(0)
+            why = self._errors.read()[-2_000:]
+            raise RuntimeError(f"the process {self.pid} ended: {status}\n{why}")
         return json.loads(line)
 
 

@@ -117,9 +117,11 @@ def clinic(
     close_clinic(deployed_mongo, made)
 
 
-def somebody(system: Config, stack: dict[str, Any]) -> Canary:
+def somebody(system: Config, stack: dict[str, Any], digits: int) -> Canary:
+    """With a number of so many digits: a mask keeps the length, and so is nobody else's."""
     email = f"{secrets.token_hex(6)}@{secrets.token_hex(6)}.example.com"
-    planted = replace(identity.anybody("patient"), email=email)
+    phone = f"+1557{secrets.randbelow(10 ** (digits - 4)):0{digits - 4}}"
+    planted = replace(identity.anybody("patient"), email=email, phone=phone)
     [person] = identity.sign_in(system, [planted])
     return Canary(person, Patient(stack["api_url"], system, person.token, person.phone))
 
@@ -144,7 +146,7 @@ def stage(
 ) -> Stage:
     """Three people have gone through everything; the third then had themselves forgotten."""
     began, files = time.time_ns() // 1_000_000, log_files(system)
-    alice, bob, forgotten = (somebody(system, stack) for _ in range(3))
+    alice, bob, forgotten = (somebody(system, stack, digits) for digits in (13, 14, 15))
     slots = iter(clinic.slots)
 
     full_life(alice, slots, clinic)
