@@ -45,8 +45,11 @@ class Visit(Protocol):
         """Somebody in a browser of their own; signed in, if they are a person."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    """For these tests alone: meanwhile this thread has an event loop, which other code takes for
+    its own, such as the pages' function in its unit tests.
+    """
     found = chromium.find_or_fetch()
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
