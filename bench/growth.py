@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +24,7 @@ SIZES: Mapping[Size, Mapping[str, int]] = {
 }
 ROUNDS: Mapping[Size, int] = {"full": 12, "short": 2}
 AT_ONCE = 5
+PATIENTS = 20
 DUE = 100
 """Holds that are over, events that wait."""
 FUNCTIONS = (
@@ -75,7 +77,8 @@ class Grown:
     def _listing(self, name: str) -> Callable[[int], Results]:
         function, method_route, who, id_, query = _READS[name]
         method, _, route = method_route.partition(" ")
-        user, role = (self._user, "patient") if who == "patient" else (ADMIN, "admin")
+        role = "admin" if who == "admin" else "patient"
+        users = itertools.cycle(self._callers(who))
         ids = {"doctor": self._doctor, "booking": filled.a_booking(self.name, 0), "": None}
 
         def run(count: int) -> Results:
@@ -84,7 +87,7 @@ class Grown:
                 events.request(
                     method,
                     route,
-                    user=user,
+                    user=next(users),
                     role=role,
                     id_=ids[id_],
                     query={**query, **({"from": _any_second()} if "from" in query else {})} or None,
@@ -94,6 +97,11 @@ class Grown:
             return self._answered(function, 200, asked)
 
         return run
+
+    def _callers(self, who: str) -> list[str]:
+        if who == "patients":  # so many that none of them asks too often
+            return [filled.patient(self.name, n) for n in range(1, PATIENTS)]
+        return [ADMIN if who == "admin" else self._user]
 
     def _answered(self, function: str, status: int, asked: list[events.Event]) -> Results:
         results = self._invoke(function, *asked)
@@ -222,7 +230,7 @@ _READS: Mapping[str, tuple[str, str, str, str, Mapping[str, str]]] = {
     "get_booking": ("get_booking", "GET /bookings/{id}", "patient", "booking", {}),
     "calendar": ("get_booking", "GET /bookings/{id}/calendar.ics", "patient", "booking", {}),
     "me": ("profile", "GET /me", "patient", "", {}),
-    "export": ("profile", "GET /me/export", "patient", "", {}),
+    "export": ("profile", "GET /me/export", "patients", "", {}),
 }
 """By name: function, route, who asks, of what, with which parameters."""
 

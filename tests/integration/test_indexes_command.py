@@ -93,12 +93,12 @@ def test_a_missing_index_is_told_with_the_statements_that_want_it(
 def test_an_index_that_a_statement_names_and_is_not_there_is_told(
     house: House, operator: Operator
 ) -> None:
-    house.database["slots"].drop_index("free_slots")
+    house.database["slots"].drop_index("listed_slots")
 
     done = operator("indexes", "validate")
 
     assert done.code == 1
-    assert "missing: slots.free_slots" in done.out
+    assert "missing: slots.listed_slots" in done.out
     assert "free slots: its index is not there" in done.out
 
 

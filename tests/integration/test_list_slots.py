@@ -11,7 +11,7 @@ from slotkeeper.adapters.mongo.documents import slot_document
 from slotkeeper.adapters.together import together
 from slotkeeper.bootstrap import SystemClock
 from slotkeeper.domain.errors import NotFound
-from slotkeeper.domain.slot import Slot, SlotStatus, slot_id
+from slotkeeper.domain.slot import FreeSlot, Slot, SlotStatus, slot_id
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.pages import Page, Position, View
 from slotkeeper.ports.slots import SlotFilter
@@ -21,12 +21,12 @@ from tests.support.house import House, NoPages
 
 def _list(
     house: House, doctor: str, *, page: int = 1, limit: int = 20, **more: object
-) -> Page[Slot]:
+) -> Page[FreeSlot]:
     after = more.pop("after", None)
     assert after is None or isinstance(after, Position)
-    made: list[Page[Slot]] = []
+    made: list[Page[FreeSlot]] = []
 
-    def to_text(found: Page[Slot]) -> str:
+    def to_text(found: Page[FreeSlot]) -> str:
         made.append(found)
         return ""
 

@@ -464,6 +464,25 @@ def test_free_slots_and_doctors_that_cannot_be_read_are_left_out_of_lists(
     assert {one.id for one in met} == {slots[0], other}
 
 
+def test_a_slot_whose_hold_is_over_and_cannot_be_read_is_not_listed_though_its_index_tells_it(
+    house: House, met: Met
+) -> None:
+    doctor, alice = house.doctor(), house.patient()
+    broken, over = (house.slot(doctor, starts_in=timedelta(days=days)) for days in (2, 3))
+    for slot in (broken, over):
+        house.hold(slot, alice)
+        ended = {"$set": {"hold.expiresAt": datetime.now(UTC) - timedelta(seconds=1)}}
+        house.database["slots"].update_one({"_id": slot}, ended)
+    house.database["slots"].update_one({"_id": broken}, {"$unset": {"hold.otp": ""}})
+
+    free = house.slots.free_slots(
+        SlotFilter(doctor_id=doctor), now=datetime.now(UTC), after=None, skip=0, limit=1
+    )
+
+    assert [slot.id for slot in free] == [over]
+    assert {one.id for one in met} == {broken}
+
+
 def test_a_profile_that_cannot_be_read_is_healed_by_writing_it(house: House) -> None:
     alice = house.patient(phone={"number": SECRET})
     with pytest.raises(Corrupted):

@@ -43,6 +43,7 @@ from slotkeeper.domain.slot import (
     CONFIRM,
     EXPIRE,
     RELEASE,
+    FreeSlot,
     Hold,
     Slot,
     SlotStatus,
@@ -96,6 +97,10 @@ def a_slot(
         version=1,
         hold=hold,
     )
+
+
+def as_free(slot: Slot) -> FreeSlot:
+    return FreeSlot(**{name: getattr(slot, name) for name in FreeSlot.__struct_fields__})
 
 
 def a_hold(*, attempt: str = ATTEMPT, user: str = ALICE, placed_at: datetime = NOW) -> Hold:
@@ -453,13 +458,13 @@ class FakeSlots(Fake):
 
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
-    ) -> Sequence[Slot]:
+    ) -> Sequence[FreeSlot]:
         with self._called("free_slots"):
             found = self._free(wanted, now)
             if after is not None:
                 place = (after.key, after.id)
                 found = [slot for slot in found if (slot.start_time, slot.id) > place]
-            return found[skip : skip + limit]
+            return [as_free(slot) for slot in found[skip : skip + limit]]
 
     def count_free(self, wanted: SlotFilter, *, now: datetime) -> int:
         with self._called("count_free"):

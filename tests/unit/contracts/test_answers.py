@@ -16,10 +16,20 @@ from slotkeeper.contracts.problems import HealthResponse, problem
 from slotkeeper.contracts.shapes import read
 from slotkeeper.contracts.slots import ListSlotsQuery, SlotPageResponse
 from slotkeeper.domain.attempt import CodeSent, HoldReceipt
-from slotkeeper.domain.slot import Slot
+from slotkeeper.domain.slot import FreeSlot
 from slotkeeper.domain.user import Channel
 from slotkeeper.ports.pages import Page, Position
-from tests.support.fakes import ALICE, ATTEMPT, DOCTOR, NOW, SLOT, a_booking, a_hold, a_slot
+from tests.support.fakes import (
+    ALICE,
+    ATTEMPT,
+    DOCTOR,
+    NOW,
+    SLOT,
+    a_booking,
+    a_hold,
+    a_slot,
+    as_free,
+)
 
 SENT = CodeSent(
     channel=Channel.SMS,
@@ -102,7 +112,7 @@ def test_etag_is_the_quoted_version() -> None:
 
 def test_page_of_slots_is_answered_in_the_contracts_shape() -> None:
     query = read(ListSlotsQuery, {"limit": "1", "page": "2"})
-    page = Page[Slot](items=[a_slot()], total=3, next=None)
+    page = Page[FreeSlot](items=[as_free(a_slot())], total=3, next=None)
 
     answer = json.loads(SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text())
 
@@ -130,7 +140,7 @@ def test_page_of_slots_is_answered_in_the_contracts_shape() -> None:
 @pytest.mark.parametrize(("total", "pages"), [(0, 0), (1, 1), (20, 1), (21, 2), (40, 2)], ids=str)
 def test_pages_are_counted_up(total: int, pages: int) -> None:
     query = read(ListSlotsQuery, {})
-    page = Page[Slot](items=[], total=total, next=None)
+    page = Page[FreeSlot](items=[], total=total, next=None)
 
     answer = json.loads(SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text())
 
@@ -140,7 +150,7 @@ def test_pages_are_counted_up(total: int, pages: int) -> None:
 def test_next_cursor_leads_to_the_next_page_of_the_same_list() -> None:
     first = read(ListSlotsQuery, {"date": "2026-03-03"})
     position = Position(key=a_slot().start_time, id=SLOT)
-    page = Page[Slot](items=[a_slot()], total=2, next=position)
+    page = Page[FreeSlot](items=[as_free(a_slot())], total=2, next=position)
     answer = json.loads(SlotPageResponse.of(page, first, first.wanted(DOCTOR)).to_text())
     cursor = answer["pageInfo"]["nextCursor"]
 
@@ -151,7 +161,7 @@ def test_next_cursor_leads_to_the_next_page_of_the_same_list() -> None:
 
 def test_listed_slot_with_a_hold_that_is_over_is_active_and_shows_nothing_of_it() -> None:
     query = read(ListSlotsQuery, {})
-    page = Page[Slot](items=[a_slot(hold=a_hold())], total=1, next=None)
+    page = Page[FreeSlot](items=[as_free(a_slot(hold=a_hold()))], total=1, next=None)
 
     text = SlotPageResponse.of(page, query, query.wanted(DOCTOR)).to_text()
 

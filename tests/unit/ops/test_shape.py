@@ -76,7 +76,7 @@ def test_statements_that_need_other_indexes_are_of_other_shapes() -> None:
         {**base, "filter": {"doctorId": {"$gt": "d"}}},
         {**base, "sort": {"date": 1}},
         {**base, "sort": {"date": -1}},
-        {**base, "hint": "free_slots"},
+        {**base, "hint": "listed_slots"},
         {"update": "slots", "updates": [{"q": base["filter"], "u": {"$set": {"a": 1}}}]},
     ]
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from slotkeeper.domain.errors import NotFound, Unavailable
-from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.domain.slot import FreeSlot, SlotStatus
 from slotkeeper.domain.user import Caller, Role
 from slotkeeper.ports.pages import KeptPage, Page, Position, View
 from slotkeeper.ports.slots import SlotFilter
@@ -25,12 +25,14 @@ from tests.support.fakes import (
     a_hold,
     a_slot,
     a_user,
+    as_free,
     one_by_one,
 )
 
 PATIENT = Caller(user_id=ALICE, role=Role.PATIENT)
 EVERY = SlotFilter(doctor_id=DOCTOR)
 FIVE = [a_slot(start=START + number * timedelta(minutes=30)) for number in range(5)]
+LISTED = [as_free(slot) for slot in FIVE]
 
 
 class World:
@@ -41,7 +43,7 @@ class World:
         self.slots = FakeSlots(*FIVE, clock=self.clock)
         self.doctors = FakeDoctors({DOCTOR: "clinic_1"})
         self.pages = FakeSlotPages(self.clock)
-        self.made: list[Page[Slot]] = []
+        self.made: list[Page[FreeSlot]] = []
 
     def list(
         self,
@@ -50,7 +52,7 @@ class World:
         page: int = 1,
         limit: int = 2,
         after: Position | None = None,
-    ) -> Page[Slot]:
+    ) -> Page[FreeSlot]:
         """The page as it was made, last of all."""
         self.read(wanted, page=page, limit=limit, after=after)
         return self.made[-1]
@@ -81,7 +83,7 @@ class World:
             together=one_by_one,
         )
 
-    def _text(self, page: Page[Slot]) -> str:
+    def _text(self, page: Page[FreeSlot]) -> str:
         self.made.append(page)
         return " ".join(slot.id for slot in page.items)
 
@@ -89,7 +91,7 @@ class World:
 def test_first_page_holds_the_earliest_slots() -> None:
     found = World().list()
 
-    assert list(found.items) == FIVE[:2]
+    assert list(found.items) == LISTED[:2]
     assert found.total == 5
 
 
@@ -102,7 +104,7 @@ def test_next_names_the_last_slot_of_the_page() -> None:
 def test_page_number_skips_the_pages_before() -> None:
     found = World().list(page=2)
 
-    assert list(found.items) == FIVE[2:4]
+    assert list(found.items) == LISTED[2:4]
 
 
 def test_cursor_wins_over_the_page_number() -> None:
@@ -110,12 +112,12 @@ def test_cursor_wins_over_the_page_number() -> None:
 
     found = World().list(page=3, after=after)
 
-    assert list(found.items) == FIVE[1:3]
+    assert list(found.items) == LISTED[1:3]
 
 
 def test_following_next_sees_every_slot_once() -> None:
     world = World()
-    seen: list[Slot] = []
+    seen: list[FreeSlot] = []
     after = None
 
     for _ in range(3):
@@ -123,7 +125,7 @@ def test_following_next_sees_every_slot_once() -> None:
         seen += found.items
         after = found.next
 
-    assert seen == FIVE
+    assert seen == LISTED
     assert after is None
 
 
@@ -131,7 +133,7 @@ def test_following_next_sees_every_slot_once() -> None:
 def test_last_page_has_no_next(limit: int) -> None:
     found = World().list(limit=limit)
 
-    assert list(found.items) == FIVE
+    assert list(found.items) == LISTED
     assert found.next is None
 
 
@@ -164,7 +166,7 @@ def test_range_holds_its_start_and_not_its_end() -> None:
 
     found = World().list(wanted)
 
-    assert list(found.items) == FIVE[1:3]
+    assert list(found.items) == LISTED[1:3]
 
 
 def test_doctor_without_free_slots_has_an_empty_page() -> None:

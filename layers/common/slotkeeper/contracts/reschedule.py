@@ -7,7 +7,7 @@ from slotkeeper.contracts.paging import NumberedPageQuery
 from slotkeeper.contracts.shapes import CalendarDate, Shape
 from slotkeeper.contracts.slots import SlotPageResponse
 from slotkeeper.domain.booking import Booking
-from slotkeeper.domain.slot import Slot
+from slotkeeper.domain.slot import FreeSlot
 from slotkeeper.ports.pages import Page
 from slotkeeper.ports.slots import SlotFilter
 
@@ -27,7 +27,7 @@ class RescheduleResponse(Shape):
 
     @classmethod
     def with_etag(
-        cls, booking: Booking, page: Page[Slot], query: RescheduleQuery, wanted: SlotFilter
+        cls, booking: Booking, page: Page[FreeSlot], query: RescheduleQuery, wanted: SlotFilter
     ) -> tuple[str, dict[str, str]]:
         """The body, and the headers that name the booking's version."""
         shown = cls(

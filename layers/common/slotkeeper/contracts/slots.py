@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slotkeeper.contracts.paging import NumberedPageQuery, PageInfo, StartsQuery
 from slotkeeper.contracts.shapes import CalendarDate, Instant, Shape, utc_text
-from slotkeeper.domain.slot import Slot, SlotStatus
+from slotkeeper.domain.slot import FreeSlot, Slot, SlotStatus
 from slotkeeper.ports.pages import Page, View
 from slotkeeper.ports.slots import SlotFilter
 
@@ -41,9 +41,9 @@ class SlotResponse(Shape):
         return cls.model_validate({name: getattr(slot, name) for name in cls.model_fields})
 
     @classmethod
-    def of_free(cls, slot: Slot) -> SlotResponse:
-        """A slot as listed among the free ones: a hold that is over no longer counts."""
-        return cls.of(slot).model_copy(update={"status": SlotStatus.ACTIVE})
+    def of_free(cls, slot: FreeSlot) -> SlotResponse:
+        told = {name: getattr(slot, name) for name in FreeSlot.__struct_fields__}
+        return cls.model_validate({**told, "status": SlotStatus.ACTIVE})
 
 
 class SlotPageResponse(Shape):
@@ -51,7 +51,9 @@ class SlotPageResponse(Shape):
     page_info: PageInfo
 
     @classmethod
-    def of(cls, page: Page[Slot], query: NumberedPageQuery, wanted: SlotFilter) -> SlotPageResponse:
+    def of(
+        cls, page: Page[FreeSlot], query: NumberedPageQuery, wanted: SlotFilter
+    ) -> SlotPageResponse:
         return cls(
             items=[SlotResponse.of_free(slot) for slot in page.items],
             page_info=PageInfo.of(page, query, wanted),

@@ -101,6 +101,16 @@ class Slot(Value, kw_only=True):
         return hold if is_theirs else None
 
 
+class FreeSlot(Value, kw_only=True):
+    """A slot as a list of free ones tells it: a hold that it had is over, and nobody's business."""
+
+    id: str
+    doctor_id: str
+    date: str
+    start_time: datetime
+    end_time: datetime
+
+
 _START = re.compile(r"[0-9]{8}T[0-9]{4}Z", re.ASCII)
 
 

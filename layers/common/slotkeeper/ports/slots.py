@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from slotkeeper.domain.booking import Booking, BookingChange
     from slotkeeper.domain.events import DomainEvent
     from slotkeeper.domain.payment import Saga
-    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.slot import FreeSlot, Slot
     from slotkeeper.domain.user import Channel
     from slotkeeper.ports.pages import Position
 
@@ -135,7 +135,7 @@ class SlotStore(Protocol):
 
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
-    ) -> Sequence[Slot]:
+    ) -> Sequence[FreeSlot]:
         """Slots that could be held at `now`, by start time."""
         ...
 

@@ -9,7 +9,7 @@ from slotkeeper.domain.errors import Unavailable
 from slotkeeper.ports.pages import Page, Position
 
 if TYPE_CHECKING:
-    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.slot import FreeSlot
     from slotkeeper.ports.common import Together
     from slotkeeper.ports.slots import SlotFilter, SlotStore
 
@@ -23,7 +23,7 @@ def free_page(
     after: Position | None,
     slots: SlotStore,
     together: Together,
-) -> Page[Slot]:
+) -> Page[FreeSlot]:
     """The slots that can be held at `now`, by start, from `skip` or `after` (a cursor) on."""
     found, total = together(
         lambda: slots.free_slots(wanted, now=now, after=after, skip=skip, limit=limit + 1),
@@ -40,7 +40,7 @@ def free_page_if_any(
     limit: int,
     slots: SlotStore,
     together: Together,
-) -> Page[Slot]:
+) -> Page[FreeSlot]:
     """The same; an empty page where MongoDB does not answer, for who has what they came for."""
     try:
         return free_page(

@@ -11,7 +11,7 @@ from slotkeeper.services.free_page import free_page
 from slotkeeper.services.kept import kept
 
 if TYPE_CHECKING:
-    from slotkeeper.domain.slot import Slot
+    from slotkeeper.domain.slot import FreeSlot
     from slotkeeper.domain.user import Caller
     from slotkeeper.ports.clinic import DoctorStore
     from slotkeeper.ports.common import Clock, Together
@@ -29,7 +29,7 @@ def list_slots(
     limit: int,
     after: Position | None,
     view: View,
-    to_text: Callable[[Page[Slot]], str],
+    to_text: Callable[[Page[FreeSlot]], str],
     slots: SlotStore,
     doctors: DoctorStore,
     users: UserStore,

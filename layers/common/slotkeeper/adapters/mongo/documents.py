@@ -15,7 +15,7 @@ from slotkeeper.domain.booking import Booking, BookingStatus
 from slotkeeper.domain.doctor import Doctor
 from slotkeeper.domain.events import DomainEvent, event_id
 from slotkeeper.domain.payment import Price, Saga, SagaState
-from slotkeeper.domain.slot import Hold, Slot, SlotStatus
+from slotkeeper.domain.slot import FreeSlot, Hold, Slot, SlotStatus
 from slotkeeper.domain.user import Channel, User
 from slotkeeper.ports.personal import Message, OwnBooking
 
@@ -64,6 +64,17 @@ def slot_of(document: Mapping[str, Any]) -> Slot:
         version=fields.number("version"),
         hold=_hold_of(fields.inner("hold")) if is_held else None,
         booking_id=fields.text_or_none("bookingId"),
+    )
+
+
+def free_slot_of(document: Mapping[str, Any]) -> FreeSlot:
+    fields = Fields(SLOTS, document)
+    return FreeSlot(
+        id=fields.own_id(),
+        doctor_id=fields.text("doctorId"),
+        date=fields.text("date"),
+        start_time=fields.time("startTime"),
+        end_time=fields.time("endTime"),
     )
 
 

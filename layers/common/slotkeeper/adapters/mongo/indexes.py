@@ -28,7 +28,7 @@ from slotkeeper.domain.booking import BookingStatus
 from slotkeeper.domain.slot import SlotStatus
 
 # Indexes that their queries name (`paging`).
-FREE_SLOTS = "free_slots"
+FREE_SLOTS = "listed_slots"
 PENDING_EVENTS = "pending_events"
 HOLDS_BY_ATTEMPT = "holds_by_attempt"
 EVENTS_SET_ASIDE = "events_set_aside"
@@ -59,9 +59,12 @@ INDEXES: Mapping[str, list[IndexModel]] = {
     SLOTS: [
         # A doctor's day (guide, section 3).
         _index("doctor_day", "doctorId", "date", "startTime", "status"),
-        # Free slots by start time, their count, and when the next hold ends: judged by the index
-        # alone, so that no slot is read that is not listed.
-        _index(FREE_SLOTS, "doctorId", "status", "startTime", "_id", "date", "hold.expiresAt"),
+        # Free slots by start time, their count, and when the next hold ends: judged and told by
+        # the index alone, so that no slot is read.
+        _index(
+            FREE_SLOTS,
+            *("doctorId", "status", "startTime", "_id", "date", "hold.expiresAt", "endTime"),
+        ),
         # The sweep: holds by their end. As small as the number of live holds.
         _index("holds_by_end", "hold.expiresAt", partialFilterExpression=_RESERVED),
         # An attempt whose slot Redis no longer knows; a person's attempts, whose ids begin alike.

@@ -62,7 +62,8 @@ def page(
             is_tie = "_id" in query
             order = [("_id", 1)] if is_tie else [(key, 1), ("_id", 1)]
             ask = partial(_asked, collection, query, shown, order, index)
-            items += filled(ask, made, skip=skip, limit=limit - len(items))
+            read = partial(readable, made=made)
+            items += filled(ask, read, skip=skip, limit=limit - len(items))
     return items
 
 
@@ -78,12 +79,12 @@ def _asked(
 
 def filled(
     ask: Callable[[], Cursor[Document]],
-    made: Callable[[Mapping[str, Any]], Item],
+    read: Callable[[Sequence[Document]], list[Item]],
     *,
     skip: int,
     limit: int,
 ) -> list[Item]:
-    """`limit` items from `skip` on. What cannot be read is left out, noted, and made up for.
+    """`limit` items from `skip` on. What `read` leaves out, as it cannot be read, is made up for.
 
     So a list goes on behind it. Of pages by number, those after it may repeat an item. It is asked
     anew, as a copy of a cursor costs more than what was copied.
@@ -92,7 +93,7 @@ def filled(
     while True:
         wanted = limit - len(items)
         documents = list(ask().skip(skip).limit(wanted))
-        items += readable(documents, made)
+        items += read(documents)
         if len(items) == limit or len(documents) < wanted:
             return items
         skip += wanted

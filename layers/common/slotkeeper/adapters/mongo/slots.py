@@ -34,7 +34,13 @@ from slotkeeper.adapters.mongo.change import (
     with_lapse,
 )
 from slotkeeper.adapters.mongo.client import call
-from slotkeeper.adapters.mongo.documents import FACT_VERSION, SLOTS, Document, slot_of
+from slotkeeper.adapters.mongo.documents import (
+    FACT_VERSION,
+    SLOTS,
+    Document,
+    free_slot_of,
+    slot_of,
+)
 from slotkeeper.adapters.mongo.fields import noted, readable
 from slotkeeper.adapters.mongo.indexes import FREE_SLOTS, PENDING_EVENTS
 from slotkeeper.adapters.mongo.paging import filled
@@ -46,6 +52,7 @@ from slotkeeper.domain.slot import (
     CONFIRM,
     EXPIRE,
     RELEASE,
+    FreeSlot,
     Slot,
     SlotStatus,
 )
@@ -59,6 +66,8 @@ if TYPE_CHECKING:
 
 _MOST_OFFSET = timedelta(hours=16)
 """No zone is or was farther from UTC."""
+_INDEXED = dict.fromkeys(("doctorId", "status", "startTime", "date", "endTime"), 1)
+"""With the id, what the index of free slots tells by itself."""
 _LATE_MS = {"$cond": [IS_SOUND_HOLD, {"$subtract": ["$$NOW", "$hold.expiresAt"]}, 0]}
 _FOR_US: Document = {**NOT_SET_ASIDE, "pendingEvents.v": {"$not": {"$gt": FACT_VERSION}}}
 """Slots whose facts this code can carry on. One of a later version has others wait with it."""
@@ -313,13 +322,13 @@ class MongoSlots:
 
     def free_slots(
         self, wanted: SlotFilter, *, now: datetime, after: Position | None, skip: int, limit: int
-    ) -> Sequence[Slot]:
+    ) -> Sequence[FreeSlot]:
         free = _free(wanted, now, after)
         order = [("startTime", 1), ("_id", 1)]
         with call():
             return filled(
-                lambda: self._slots.find(free, LISTED).sort(order).hint(FREE_SLOTS),
-                slot_of,
+                lambda: self._slots.find(free, _INDEXED).sort(order).hint(FREE_SLOTS),
+                self._free_of,
                 skip=skip,
                 limit=limit,
             )
@@ -340,6 +349,14 @@ class MongoSlots:
                 until: datetime = row["until"]
                 return until
         return None
+
+    def _free_of(self, rows: Sequence[Document]) -> list[FreeSlot]:
+        """What an index's rows tell. Those whose hold is over are read: it may not be sound."""
+        reserved = (row["_id"] for row in rows if row["status"] == SlotStatus.RESERVED)
+        lapsed = [id_ for id_ in reserved if isinstance(id_, str)]
+        sound = {slot.id for slot in self.find(lapsed)} if lapsed else set()
+        unsound = [id_ for id_ in lapsed if id_ not in sound]
+        return readable((row for row in rows if row["_id"] not in unsound), free_slot_of)
 
     def _change(
         self, slot_id: str, condition: Expression, changes: Mapping[str, Expression]
