@@ -16,9 +16,8 @@ import pstats
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 MILLION = 1e6
@@ -146,9 +145,9 @@ def _reads() -> Iterator[list[str]]:
 
 def _profiled(handler: Any, events: list[dict[str, Any]]) -> dict[str, Any]:
     """The functions that took the most, by themselves; what runs at once runs in turn meanwhile."""
-    at_once: Any = sys.modules["slotkeeper.adapters.together"]
-    threads = at_once.threading
-    at_once.threading = SimpleNamespace(Thread=_InTurn)
+    bootstrap: Any = sys.modules["slotkeeper.bootstrap"]
+    together = bootstrap.together
+    bootstrap.together = lambda *calls: [call() for call in calls]
     # Of the process, not of the thread: a profile sees every thread (Python 3.12), and their clocks
     # have nothing to do with one another.
     profile = cProfile.Profile(time.process_time)
@@ -157,7 +156,7 @@ def _profiled(handler: Any, events: list[dict[str, Any]]) -> dict[str, Any]:
         results = [_invoke(handler, event) for event in events]
         profile.disable()
     finally:
-        at_once.threading = threads
+        bootstrap.together = together
     stats: Any = pstats.Stats(profile)  # its rows have no types
     rows = sorted(stats.stats.items(), key=lambda item: item[1][2], reverse=True)
     return {
@@ -171,19 +170,6 @@ def _profiled(handler: Any, events: list[dict[str, Any]]) -> dict[str, Any]:
             for (path, line, name), (_, calls, own, _, _) in rows[:15]
         ],
     }
-
-
-class _InTurn:
-    """A thread that runs where it is started: a profile sees one thread."""
-
-    def __init__(self, target: Callable[..., object], args: tuple[Any, ...]):
-        self._target, self._args = target, args
-
-    def start(self) -> None:
-        self._target(*self._args)
-
-    def join(self) -> None:
-        """It has ended."""
 
 
 def _short(path: str) -> str:

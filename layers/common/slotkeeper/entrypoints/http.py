@@ -137,7 +137,7 @@ class App(APIGatewayRestResolver):
                     body=body,
                     request_id=self.request_id,
                     request_key=request_key(caller.user_id, key) if key else self.request_id,
-                    fingerprint=incoming.fingerprint(body, query),
+                    fingerprint=incoming.fingerprint(body, query) if key else "",
                     if_match=incoming.if_match() if takes_if_match else None,
                     if_none_match=incoming.if_none_match() if gives_etag else frozenset(),
                 )

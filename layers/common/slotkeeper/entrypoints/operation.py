@@ -79,7 +79,7 @@ class Call(Value, Generic[Path, Query, Body], kw_only=True):
     `request_id` is the invocation's own. `request_key` names the request as the client repeats it:
     derived from its idempotency key where it sent one, else the request id. `if_match` holds the
     versions the caller expects, None where any will do; `if_none_match` the entity tags of what it
-    has already, "*" for whatever there is.
+    has already, "*" for whatever there is. `fingerprint` is empty where there is no key.
     """
 
     caller: Caller

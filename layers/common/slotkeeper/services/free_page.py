@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,12 @@ def free_page(
         lambda: slots.free_slots(wanted, now=now, after=after, skip=skip, limit=limit + 1),
         lambda: slots.count_free(wanted, now=now),
     )
-    return Page.cut(found, limit, total, lambda s: Position(key=s.start_time, id=s.id))
+    return page_of(found, limit, total)
+
+
+def page_of(found: Sequence[FreeSlot], limit: int, total: int) -> Page[FreeSlot]:
+    """The page of `found`, which has one more than `limit` where there is a next one."""
+    return Page.cut(found, limit, total, lambda slot: Position(key=slot.start_time, id=slot.id))
 
 
 def free_page_if_any(

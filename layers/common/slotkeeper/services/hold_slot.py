@@ -90,7 +90,7 @@ def hold_slot(
             return Answer(admission.answer, is_replay=True)
         _refuse_unless_admitted(admission, ticket)
         with _undone(slots, ticket, placing):
-            decision, (user, codes_today), bookings, others = together(
+            decision, (user, codes_today), bookings, *found = together(
                 place,
                 lambda: users.get_for_code(ticket.user_id),
                 lambda: ledger.bearing_on_hold(
@@ -98,11 +98,17 @@ def hold_slot(
                     ids=_booking_ids(ticket, replaces),
                     around=start_of(ticket.slot_id),
                 ),
-                lambda: slots.find(admission.other_slots) if admission.other_slots else [],
+                *([lambda: slots.find(admission.other_slots)] if admission.other_slots else []),
             )
             hold = _own_hold(decision, ticket, placing)
             ensure_may_hold(
-                ticket, decision, hold, replaces, bookings=bookings, others=others, policy=policy
+                ticket,
+                decision,
+                hold,
+                replaces,
+                bookings=bookings,
+                others=found[0] if found else [],
+                policy=policy,
             )
             if not decision.made and not slots.share_hold(
                 ticket.slot_id, attempt_id=hold.attempt_id

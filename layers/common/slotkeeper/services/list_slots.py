@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from slotkeeper.domain.errors import NotFound
 from slotkeeper.services.access import ensure_is_shown
-from slotkeeper.services.free_page import free_page
+from slotkeeper.services.free_page import page_of
 from slotkeeper.services.kept import kept
 
 if TYPE_CHECKING:
@@ -49,18 +49,20 @@ def list_slots(
 
     def make() -> KeptPage:
         now = clock.now()
+
+        def first() -> Sequence[FreeSlot]:
+            return slots.free_slots(wanted, now=now, after=None, skip=0, limit=1)
+
         is_first = not skip and after is None
-        page, release, earliest = together(
-            lambda: free_page(
-                wanted, now=now, skip=skip, limit=limit, after=after, slots=slots, together=together
-            ),
+        found, total, release, *earliest = together(
+            lambda: slots.free_slots(wanted, now=now, after=after, skip=skip, limit=limit + 1),
+            lambda: slots.count_free(wanted, now=now),
             lambda: slots.first_release(wanted, now=now),
-            lambda: (
-                [] if is_first else slots.free_slots(wanted, now=now, after=None, skip=0, limit=1)
-            ),
+            *([] if is_first else [first]),
         )
+        page = page_of(found, limit, total)
         # The list changes by itself when its first slot begins, or a hold ends.
-        begins = [slot.start_time for slot in (page.items if is_first else earliest)[:1]]
+        begins = [slot.start_time for slot in (earliest[0] if earliest else page.items)[:1]]
         until = min([*begins, *([release] if release else [])], default=None)
         if page.total == 0 and not doctors.exists(wanted.doctor_id):
             raise NotFound
