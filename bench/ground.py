@@ -77,6 +77,7 @@ class Ground:
             "METRICS_COMMAND_SHARE": "0.1",
             "POWERTOOLS_LOG_LEVEL": "INFO",
             "POWERTOOLS_METRICS_NAMESPACE": "Slotkeeper/bench",
+            "PYDANTIC_DISABLE_PLUGINS": "true",
             "NOTIFICATION_QUEUE_URL": f"http://{HOST}:9/000000000000/notifications",
             "RELAY_FUNCTION_NAME": "relay",
             "OTP_SECRET_ID": "otp-keys",

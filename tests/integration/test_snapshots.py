@@ -84,7 +84,7 @@ def test_before_the_snapshot_nothing_is_opened_and_nothing_kept(
 def test_settings_that_are_wrong_make_no_snapshot(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HOLD_SECONDS", "soon")
 
-    with pytest.raises(ValueError, match="hold_seconds"):
+    with pytest.raises(ValueError, match="HOLD_SECONDS"):
         bootstrap.warm_up()
 
 

@@ -14,7 +14,6 @@ from slotkeeper.domain import errors
 from slotkeeper.entrypoints.answers import SAFE_HEADERS
 from slotkeeper.entrypoints.incoming import MAX_BODY_BYTES
 from slotkeeper.entrypoints.operation import STATUS
-from slotkeeper.settings import Settings
 from tests.support import translated
 from tests.support.translated import Node, whatever_the_condition
 from tests.template.test_template import (
@@ -22,6 +21,7 @@ from tests.template.test_template import (
     GATEWAY_RESPONSES,
     RESOURCES,
     ROOT,
+    SETTINGS,
     TEMPLATE,
     events_of,
     routes,
@@ -192,7 +192,7 @@ def test_functions_variables_are_encrypted_by_our_key(name: str) -> None:
 
 def test_tls_is_required_unless_it_is_said_otherwise() -> None:
     assert PARAMETERS["RequireTls"]["Default"] == "true"
-    assert Settings.model_fields["require_tls"].default is True
+    assert SETTINGS["REQUIRE_TLS"].default is True
     for function in translated.of_type("AWS::Lambda::Function").values():
         assert function["Environment"]["Variables"]["REQUIRE_TLS"] == {"Ref": "RequireTls"}
 
@@ -356,7 +356,7 @@ def test_endpoints_are_private_and_open_to_the_functions_alone() -> None:
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameter_says_what_it_is(name: str) -> None:
-    is_setting = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower() in Settings.model_fields
+    is_setting = re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper() in SETTINGS
 
     assert PARAMETERS[name].get("Description") or is_setting
 

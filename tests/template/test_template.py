@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -23,6 +24,8 @@ from tests.support.routes import operations_of, pages_of
 
 ROOT = Path(__file__).parents[2]
 Node = dict[str, Any]  # Any: a template is free YAML
+SETTINGS = {field.encode_name: field for field in msgspec.structs.fields(Settings)}
+"""By their variables."""
 
 FUNCTION = "AWS::Serverless::Function"
 LOG_GROUP = "AWS::Logs::LogGroup"
@@ -418,16 +421,19 @@ def variables() -> set[str]:
 
 
 GIVEN_BY_AWS = {
-    *("AWS_SESSION_TOKEN", "AWS_CONTAINER_AUTHORIZATION_TOKEN"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
     *("AWS_REGION", "AWS_DEFAULT_REGION"),
     "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
 }
 
 
 def test_every_variable_is_a_setting() -> None:
-    settings = {name.upper() for name in Settings.model_fields} - GIVEN_BY_AWS
+    settings = set(SETTINGS) - GIVEN_BY_AWS
 
-    assert {name for name in variables() if not name.startswith("POWERTOOLS_")} == settings
+    of_libraries = ("POWERTOOLS_", "PYDANTIC_")
+
+    assert {name for name in variables() if not name.startswith(of_libraries)} == settings
 
 
 def test_every_parameter_is_used() -> None:
@@ -443,7 +449,7 @@ def test_every_name_referred_to_is_there() -> None:
 
 @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
 def test_parameters_default_is_the_settings_own(name: str) -> None:
-    field = Settings.model_fields.get(re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower())
+    field = SETTINGS.get(re.sub(r"(?<!^)(?=[A-Z])", "_", name).upper())
     parameter = TEMPLATE["Parameters"][name]
     if field is None or "Default" not in parameter:
         return

@@ -9,11 +9,11 @@ import pytest
 
 from local.config import ROOT
 from security.locks import LOCKS, pins
-from slotkeeper.settings import Settings, from_environment, is_traced
+from slotkeeper.settings import from_environment, is_traced
 from slotkeeper.tracing import ATTRIBUTES
 from tests.support import translated
 from tests.template.test_permissions import COLLECTOR, FUNCTION_ROLES
-from tests.template.test_template import GLOBALS, RESOURCES, TEMPLATE
+from tests.template.test_template import GLOBALS, RESOURCES, SETTINGS, TEMPLATE
 
 PARAMETERS = TEMPLATE["Parameters"]
 CONDITIONS = TEMPLATE["Conditions"]
@@ -28,11 +28,11 @@ def test_nothing_is_traced_by_default() -> None:
     assert CONDITIONS["Traces"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "TracingEndpoint"}, ""]}]}
     assert not is_traced({})
     assert not is_traced({"TRACING_ENDPOINT": ""})
-    assert not Settings.model_fields["tracing_trusts_callers"].default
+    assert not SETTINGS["TRACING_TRUSTS_CALLERS"].default
 
 
 def test_the_parameters_defaults_are_the_settings() -> None:
-    default = Settings.model_fields["tracing_sample_rate"].default
+    default = SETTINGS["TRACING_SAMPLE_RATE"].default
 
     assert PARAMETERS["TracingSampleRate"]["Default"] == default
 

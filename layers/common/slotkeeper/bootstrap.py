@@ -124,7 +124,7 @@ def _stores() -> Settings:
         port=known.parameters_secrets_extension_http_port,
     )
     try:
-        found = StoresSecret.model_validate_json(text)
+        found = StoresSecret.of(text)
         return known.with_stores(mongo_uri=found.mongo_uri, redis_url=found.redis_url)
     except ValueError as error:
         raise Unavailable from error
@@ -158,11 +158,16 @@ def aws(service: str) -> Any:  # Any: each service has its own generated client 
 @cache
 def signed(service: str) -> Signed:
     """As `aws`, of the three that requests call: a cold start has no time for a client."""
-    from slotkeeper.adapters.aws.signed import Signed
+    from slotkeeper.adapters.aws.signed import Keys, Signed
 
     known = settings()
     at = known.aws_endpoint_url or f"https://{service}.{known.region}.{known.aws_url_suffix}"
-    return Signed(service, region=known.region, endpoint=at)
+    keys = Keys(
+        access_key=known.aws_access_key_id,
+        secret_key=known.aws_secret_access_key,
+        token=known.aws_session_token or None,
+    )
+    return Signed(service, region=known.region, endpoint=at, keys=keys if keys.are_there else None)
 
 
 @cache

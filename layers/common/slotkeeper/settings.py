@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
 from slotkeeper import redis_url as redis_urls
 from slotkeeper import transport
@@ -17,70 +19,82 @@ from slotkeeper.domain.payment import LatePayment
 from slotkeeper.domain.policy import BookingPolicy
 from slotkeeper.domain.provider import SmsChoice, sms_providers
 from slotkeeper.redis_url import RedisMode
+from slotkeeper.value import Guarded
 
-Seconds = Annotated[int, Field(ge=0, le=86_400)]
-Count = Annotated[int, Field(ge=0, le=1_000)]
-RequestsAMinute = Annotated[int, Field(ge=0, le=100_000)]
+Seconds = Annotated[int, Meta(ge=0, le=86_400)]
+AtLeastOneSecond = Annotated[int, Meta(ge=1, le=86_400)]
+Count = Annotated[int, Meta(ge=0, le=1_000)]
+AtLeastOne = Annotated[int, Meta(ge=1, le=1_000)]
+RequestsAMinute = Annotated[int, Meta(ge=0, le=100_000)]
+Share = Annotated[float, Meta(ge=0, le=1)]
 SmsProviders = Literal["sns", "eum", "sns,eum", "eum,sns", "none"]
 """Those that the template lets choose: `domain/provider.py`."""
-AtLeastOne = Field(ge=1)
 LOCAL = "local"
 _PASSWORD = re.compile(r"://[^/?#]*:[^/?#]*@|password=", re.IGNORECASE)
 """In a URL: `user:password@` or an option that is one."""
+_VALUE = re.compile(r"(?<=^Invalid enum value) .*(?= - at )", re.DOTALL)
+"""The one thing that an error quotes of what was given, which may be a secret in a wrong place."""
 
 
-class Settings(BaseModel):
+class Settings(Guarded, kw_only=True, rename=str.upper):
     """One environment's settings; each field is the variable of its name in capitals.
 
     Defaults are the contract's (design.md, section 5). What only some functions are given has an
     empty default, and only they use it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    secret = frozenset(
+        {
+            *("mongo_uri", "redis_url", "aws_session_token", "aws_container_authorization_token"),
+            *("aws_access_key_id", "aws_secret_access_key"),
+        }
+    )
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
-    mongo_uri: str = Field(default="", repr=False)
-    redis_url: str = Field(default="", repr=False)
+    environment: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+    mongo_uri: str = ""
+    redis_url: str = ""
     stores_secret_id: str = ""
     """Of the secret with both, outside local: no password is in a function's environment."""
-    aws_session_token: str = Field(default="", repr=False)
-    """The function's own, as AWS gives it; the secrets extension asks for it."""
-    aws_container_authorization_token: str = Field(default="", repr=False)
-    """What there is instead where a function was started from a snapshot."""
-    parameters_secrets_extension_http_port: Annotated[int, Field(ge=1, le=65_535)] = 2773
+    aws_access_key_id: str = ""
+    aws_secret_access_key: str = ""
+    aws_session_token: str = ""
+    """The function's own, as AWS gives them; the secrets extension asks for the token."""
+    aws_container_authorization_token: str = ""
+    """What there is instead of these where a function was started from a snapshot."""
+    parameters_secrets_extension_http_port: Annotated[int, Meta(ge=1, le=65_535)] = 2773
     """Where that extension listens; AWS's own variable."""
     aws_region: str = ""
     aws_default_region: str = "us-east-1"
     """Where `AWS_REGION`, which Lambda sets, is not: outside of it."""
-    aws_url_suffix: str = Field(default="amazonaws.com", pattern=r"^[a-z0-9.-]+$")
+    aws_url_suffix: Annotated[str, Meta(pattern=r"^[a-z0-9.-]+\Z")] = "amazonaws.com"
     """Of AWS's names in this partition."""
     aws_endpoint_url: str = ""
     """Of an emulator of AWS."""
-    metrics_command_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    metrics_command_share: Share = 1.0
     """Of the invocations: those that tell how long each command to MongoDB and Redis took."""
     redis_mode: RedisMode = "single"
-    redis_sentinel_master: str = Field(default="slotkeeper", min_length=1)
+    redis_sentinel_master: Annotated[str, Meta(min_length=1)] = "slotkeeper"
     require_tls: bool = True
     standby: bool = False
     """This region only reads: another one is where bookings are made."""
 
-    hold_seconds: Annotated[Seconds, AtLeastOne] = 300
-    otp_seconds: Annotated[int, Field(ge=1, le=600)] = 300
+    hold_seconds: AtLeastOneSecond = 300
+    otp_seconds: Annotated[int, Meta(ge=1, le=600)] = 300
     otp_resend_wait_seconds: Seconds = 30
-    otp_max_tries: Annotated[Count, AtLeastOne] = 5
+    otp_max_tries: AtLeastOne = 5
     otp_max_resends: Count = 3
     otp_max_failures: Count = 20
     otp_failure_window_seconds: Seconds = 3_600
-    otp_max_failures_in_a_row: Annotated[int, Field(ge=1, le=100)] = 100
-    otp_daily_per_user: Annotated[Count, AtLeastOne] = 30
-    otp_daily_per_phone: Annotated[Count, AtLeastOne] = 30
-    max_live_holds: Annotated[Count, AtLeastOne] = 3
-    reschedule_window_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 86_400
-    cancel_window_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 0
+    otp_max_failures_in_a_row: Annotated[int, Meta(ge=1, le=100)] = 100
+    otp_daily_per_user: AtLeastOne = 30
+    otp_daily_per_phone: AtLeastOne = 30
+    max_live_holds: AtLeastOne = 3
+    reschedule_window_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 86_400
+    cancel_window_seconds: Annotated[int, Meta(ge=0, le=2_592_000)] = 0
     forbid_overlaps: bool = True
 
-    availability_cache_seconds: Annotated[int, Field(ge=0, le=60)] = 15
-    list_cache_seconds: Annotated[int, Field(ge=0, le=60)] = 30
+    availability_cache_seconds: Annotated[int, Meta(ge=0, le=60)] = 15
+    list_cache_seconds: Annotated[int, Meta(ge=0, le=60)] = 30
     last_viewed_seconds: Seconds = 60
 
     otp_secret_id: str = ""
@@ -92,39 +106,37 @@ class Settings(BaseModel):
     """From whom `eum` sends; empty: it chooses among the account's."""
     email_from: str = ""
     payment_provider: Literal["none", "stripe"] = "none"
-    payment_currency: str = Field(default="eur", pattern=r"^[a-z]{3}$")
+    payment_currency: Annotated[str, Meta(pattern=r"^[a-z]{3}\Z")] = "eur"
     payment_late: LatePayment = LatePayment.REFUND
     payment_secret_id: str = ""
     payment_api_base: str = ""
     jwt_issuer: str = ""
     jwt_audience: str = ""
     jwks_url: str = ""
-    web_client_id: str = Field(default="", pattern=r"^[A-Za-z0-9._~:/-]{0,256}$")
+    web_client_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9._~:/-]{0,256}\Z")] = ""
     """The page's own, with the issuer; empty: nobody signs in there."""
-    web_authorize_url: str = Field(default="", pattern=r"^(https?://[^ #;,]+)?$")
-    web_grant_url: str = Field(default="", pattern=r"^(https?://[^ #;,?]+)?$")
-    tracing_endpoint: str = Field(default="", pattern=r"^(https?://[^\s?#@]+)?$")
+    web_authorize_url: Annotated[str, Meta(pattern=r"^(https?://[^ #;,]+)?\Z")] = ""
+    web_grant_url: Annotated[str, Meta(pattern=r"^(https?://[^ #;,?]+)?\Z")] = ""
+    tracing_endpoint: Annotated[str, Meta(pattern=r"^(https?://[^\s?#@]+)?\Z")] = ""
     """Of a collector (OTLP over HTTP), its root; empty traces nothing."""
-    tracing_sample_rate: Annotated[float, Field(ge=0, le=1)] = 0.05
+    tracing_sample_rate: Share = 0.05
     tracing_trusts_callers: bool = False
     rate_limit_ip: RequestsAMinute = 600
     rate_limit_reads: RequestsAMinute = 240
     rate_limit_writes: RequestsAMinute = 60
 
-    @model_validator(mode="after")
-    def _nothing_secret_is_in_the_environment(self) -> Settings:
+    def ensure_sound(self) -> None:
+        """Raises ValueError: what each variable says is allowed, but not together."""
+        self._ensure_nothing_secret_is_in_the_environment()
+        self._ensure_fit(self.mongo_uri, self.redis_url)
+        self._ensure_nothing_is_fetched_in_the_clear()
+
+    def _ensure_nothing_secret_is_in_the_environment(self) -> None:
         told = [self.mongo_uri, self.redis_url]
         if self.environment != LOCAL and any(_PASSWORD.search(url) for url in told):
             raise ValueError("a password belongs in the secret that STORES_SECRET_ID names")
-        return self
 
-    @model_validator(mode="after")
-    def _stores_fit_what_is_set(self) -> Settings:
-        self._ensure_fit(self.mongo_uri, self.redis_url)
-        return self
-
-    @model_validator(mode="after")
-    def _nothing_is_fetched_in_the_clear(self) -> Settings:
+    def _ensure_nothing_is_fetched_in_the_clear(self) -> None:
         # Where JWKS_URL is given, the issuer is a name and need not be fetched.
         keys = "jwks_url" if self.jwks_url else "jwt_issuer"
         urls = (keys, "payment_api_base", "web_authorize_url", "web_grant_url")
@@ -134,7 +146,6 @@ class Settings(BaseModel):
         for name, url in asked.items():
             if url:
                 transport.require_http(name.upper(), url, may_be_plain=not self.require_tls)
-        return self
 
     def with_stores(self, *, mongo_uri: str, redis_url: str) -> Settings:
         """These settings with stores that no variable names.
@@ -143,7 +154,7 @@ class Settings(BaseModel):
             ValueError: of another mode, or without TLS where it is required.
         """
         self._ensure_fit(mongo_uri, redis_url)
-        return self.model_copy(update={"mongo_uri": mongo_uri, "redis_url": redis_url})
+        return replace(self, mongo_uri=mongo_uri, redis_url=redis_url)
 
     def _ensure_fit(self, mongo_uri: str, redis_url: str) -> None:
         if redis_url:
@@ -203,9 +214,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """The settings of this process.
 
     Raises:
-        pydantic.ValidationError: refuse to start rather than guess.
+        ValueError: refuse to start rather than guess. It tells the variable, and no secret.
     """
-    names = {name.upper(): name for name in Settings.model_fields}
-    return Settings.model_validate(
-        {names[key]: value for key, value in environ.items() if key in names}
-    )
+    try:
+        settings = msgspec.convert(dict(environ), Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ValueError(_VALUE.sub("", str(error))) from None
+    settings.ensure_sound()
+    return settings

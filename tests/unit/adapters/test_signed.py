@@ -16,11 +16,18 @@ from moto import mock_aws
 
 from slotkeeper.adapters.aws import signed
 from slotkeeper.adapters.aws.client import call
-from slotkeeper.adapters.aws.signed import TRIES, Signed
+from slotkeeper.adapters.aws.signed import TRIES, Keys, Signed
 from slotkeeper.domain.errors import Unavailable
 from tests.support.by_moto import ByMoto
 
 REGION = "eu-central-1"
+OF_THIS_START = {
+    "AccessKeyId": "of-this-start",
+    "SecretAccessKey": "canary-4711",
+    "Token": "its token",
+    "Expiration": "2100-01-01T00:00:00Z",
+}
+KEYS = Keys(access_key="testing", secret_key="canary-4711")
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +65,15 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[dict[str, str]]]]:
             self.end_headers()
             self.wfile.write(body)
 
+        def do_GET(self) -> None:
+            """What Lambda's endpoint of credentials answers."""
+            asked.append({"path": self.path, "authorization": self.headers["Authorization"]})
+            body = json.dumps(OF_THIS_START).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
         def log_message(self, *_: object) -> None:
             pass
 
@@ -70,12 +86,13 @@ def answering(*answers: Answer) -> Iterator[tuple[str, list[dict[str, str]]]]:
         server.server_close()
 
 
-def sqs_at(endpoint: str) -> Signed:
-    return Signed("sqs", region=REGION, endpoint=endpoint)
+def sqs_at(endpoint: str, keys: Keys | None = KEYS) -> Signed:
+    return Signed("sqs", region=REGION, endpoint=endpoint, keys=keys)
 
 
 def at_aws(service: str) -> Signed:
-    return Signed(service, region=REGION, endpoint=f"https://{service}.{REGION}.amazonaws.com")
+    endpoint = f"https://{service}.{REGION}.amazonaws.com"
+    return Signed(service, region=REGION, endpoint=endpoint, keys=KEYS)
 
 
 def a_message(client: Signed) -> Any:
@@ -126,7 +143,7 @@ def test_a_secret_that_is_not_there_is_refused_as_a_client_would_say(by_moto: No
 
 def test_a_function_is_invoked_without_waiting_for_it() -> None:
     with answering((202, {})) as (endpoint, asked):
-        told = Signed("lambda", region=REGION, endpoint=endpoint).invoke(
+        told = Signed("lambda", region=REGION, endpoint=endpoint, keys=KEYS).invoke(
             FunctionName="relay:live", InvocationType="Event", Payload=b"{}"
         )
 
@@ -143,19 +160,35 @@ def test_a_request_is_signed_for_its_service_and_region_and_shows_no_key() -> No
     assert "canary-4711" not in str(asked)
 
 
-def test_credentials_of_a_session_go_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SESSION_TOKEN", "of this start")
+def test_credentials_of_a_session_go_with_it() -> None:
+    keys = Keys(access_key="testing", secret_key="canary-4711", token="of this start")
     with answering((200, {})) as (endpoint, asked):
-        a_message(sqs_at(endpoint))
+        a_message(sqs_at(endpoint, keys))
 
     assert asked[0]["x-amz-security-token"] == "of this start"
+    assert "canary-4711" not in repr(keys)
 
 
-def test_without_credentials_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+def test_where_a_snapshot_was_started_its_endpoint_tells_the_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with answering((200, {})) as (endpoint, asked):
+        monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"{endpoint}/credentials")
+        monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "who asks")
+        client = sqs_at(endpoint, keys=None)
+        for _ in range(2):
+            a_message(client)
+
+    told, *sent = asked
+    assert told == {"path": "/credentials", "authorization": "who asks"}
+    assert len(sent) == 2, "asked once for both"
+    assert all("Credential=of-this-start/" in one["authorization"] for one in sent)
+    assert all(one["x-amz-security-token"] == "its token" for one in sent)
+
+
+def test_without_credentials_nothing_is_sent() -> None:
     with answering((200, {})) as (endpoint, asked), pytest.raises(Unavailable), call():
-        a_message(sqs_at(endpoint))
+        a_message(sqs_at(endpoint, keys=None))
 
     assert asked == []
 

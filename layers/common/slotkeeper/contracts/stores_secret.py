@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+import msgspec
+
+from slotkeeper.value import Guarded
+
+Uri = Annotated[str, msgspec.Meta(min_length=1)]
 
 
-class StoresSecret(BaseModel):
+class StoresSecret(Guarded, rename="camel"):
     """`{"mongoUri": "...", "redisUrl": "..."}`; what is wrong with it is told without it."""
 
-    model_config = ConfigDict(hide_input_in_errors=True, extra="ignore", strict=True)
-    mongo_uri: Annotated[str, Field(alias="mongoUri", min_length=1, repr=False)]
-    redis_url: Annotated[str, Field(alias="redisUrl", min_length=1, repr=False)]
+    secret = frozenset({"mongo_uri", "redis_url"})
+
+    mongo_uri: Uri
+    redis_url: Uri
+
+    @classmethod
+    def of(cls, text: str) -> StoresSecret:
+        """The secret that the text is. Raises ValueError."""
+        return msgspec.json.decode(text, type=cls)

@@ -13,9 +13,10 @@ from urllib.parse import quote
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import ContainerProvider, CredentialResolver, EnvProvider
 from botocore.exceptions import ClientError, HTTPClientError, NoCredentialsError
 from botocore.httpsession import URLLib3Session
+
+from slotkeeper.value import Guarded
 
 TIMEOUT: Any = (1, 2)  # botocore-stubs take one number
 """Seconds for a connection, and for an answer."""
@@ -37,22 +38,37 @@ _PROTOCOLS = {
 _FUNCTIONS = "/2015-03-31/functions"
 
 
+class Keys(Guarded, kw_only=True):
+    """What a request is signed with, as the signer takes it."""
+
+    secret = frozenset({"access_key", "secret_key", "token"})
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+    @property
+    def are_there(self) -> bool:
+        return bool(self.access_key and self.secret_key)
+
+
 class Signed:
     """One service (sqs, secretsmanager or lambda) at `endpoint`; thread-safe, as a client is.
 
-    Credentials are the function's own: of its environment, or, where it was started from a
-    snapshot, of the endpoint that its environment names.
+    `keys` are the function's own; None where it was started from a snapshot, and asks for some at
+    the endpoint that its environment names.
 
     Every call takes and answers what boto3's call of that name does, and raises:
         ClientError: AWS refused it, or failed twice.
         BotoCoreError: there was no connection, no answer or no credentials.
     """
 
-    def __init__(self, service: str, *, region: str, endpoint: str):
+    def __init__(self, service: str, *, region: str, endpoint: str, keys: Keys | None):
         self._service = service
         self._region = region
         self._endpoint = endpoint.rstrip("/")
         self._http = URLLib3Session(timeout=TIMEOUT)
+        self._keys = keys
         self._credentials: Any = None  # botocore has no types
 
     def send_message(self, **asked: Any) -> dict[str, Any]:
@@ -95,10 +111,13 @@ class Signed:
         return int(answer.status_code), bytes(answer.content)
 
     def _known(self) -> Any:
+        if self._keys:
+            return self._keys
         if self._credentials is None:
-            self._credentials = CredentialResolver(
-                [EnvProvider(), ContainerProvider()]
-            ).load_credentials()
+            # A fifth of what there is to import for sending, which most starts have no use for.
+            from botocore.credentials import ContainerProvider
+
+            self._credentials = ContainerProvider().load()
         if self._credentials is None:
             raise NoCredentialsError
         # Those of a container are read anew before they lapse; a frozen set is of one moment.
