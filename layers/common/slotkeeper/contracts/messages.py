@@ -32,6 +32,8 @@ class _Message(BaseModel):
 class CodeMessage(_Message):
     """Send code number `sendNumber` of the attempt; the sender computes it."""
 
+    model_config = ConfigDict(defer_build=False)  # a patient waits for it
+
     kind: Literal["otp.send"] = "otp.send"
     attempt_id: Text
     slot_id: Text

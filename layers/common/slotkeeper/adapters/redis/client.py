@@ -6,8 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis import Redis
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from redis.client import Pipeline
 
 _TOGETHER = "pipeline"
+_SCRIPTS = Path(__file__).with_name("scripts")
 _WHOLE = re.compile(r"[0-9]{1,15}")
 Command = Callable[["Pipeline"], Any]  # Any: what a command answers is read where it is known
 
@@ -97,7 +97,9 @@ def whole(text: Any) -> int | None:  # Any: what Redis answered
     return int(text) if isinstance(text, str) and _WHOLE.fullmatch(text) else None
 
 
-@cache
 def script(name: str) -> str:
-    """The text of a Lua script. Sent as it is (EVAL): no cache of the server's to lose."""
-    return files("slotkeeper.adapters.redis").joinpath("scripts", f"{name}.lua").read_text()
+    """The text of a Lua script. Sent as it is (EVAL): no cache of the server's to lose.
+
+    Read when a module is imported, so that no first request waits for it.
+    """
+    return (_SCRIPTS / f"{name}.lua").read_text()

@@ -15,6 +15,11 @@ from slotkeeper.ports.codes import CodeRecord, CodeTry
 if TYPE_CHECKING:
     from slotkeeper.domain.policy import BookingPolicy
 
+_COUNT_TRY = script("count_try")
+_COUNT_FAILURE = script("count_failure")
+_SETTLE_KEY = script("settle_key")
+_PUT_CODE = script("put_code")
+
 _BASE32 = re.compile(r"(?:[A-Z2-7]{8}){1,16}")
 
 
@@ -31,7 +36,7 @@ class RedisCodes:
         failures_key = self._keys.failures(user_id)
         tried, failures, failures_ms = one_trip(
             self._redis,
-            lambda p: p.eval(script("count_try"), 1, code_key, guesses, *marks),
+            lambda p: p.eval(_COUNT_TRY, 1, code_key, guesses, *marks),
             lambda p: p.get(failures_key),
             lambda p: p.pttl(failures_key),
         )
@@ -48,7 +53,7 @@ class RedisCodes:
     def count_failure(self, *, user_id: str) -> None:
         window = ms(self._policy.failure_window)
         with call("eval"):
-            self._redis.eval(script("count_failure"), 1, self._keys.failures(user_id), str(window))
+            self._redis.eval(_COUNT_FAILURE, 1, self._keys.failures(user_id), str(window))
 
     def find(self, *, user_id: str, attempt_id: str) -> CodeRecord | None:
         with call("hmget"):
@@ -69,7 +74,7 @@ class RedisCodes:
         key = self._keys.code(user_id, attempt_id)
         asked = [str(send_number), key_id, instead_of or ""]
         with call("eval"):
-            return _record(self._redis.eval(script("settle_key"), 1, key, *asked))
+            return _record(self._redis.eval(_SETTLE_KEY, 1, key, *asked))
 
     def put(
         self,
@@ -104,7 +109,7 @@ class RedisCodes:
     ) -> None:
         with call("eval"):
             self._redis.eval(
-                script("put_code"),
+                _PUT_CODE,
                 1,
                 self._keys.code(user_id, attempt_id),
                 record.slot_id,

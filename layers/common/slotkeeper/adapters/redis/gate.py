@@ -23,6 +23,12 @@ from slotkeeper.readings import note
 if TYPE_CHECKING:
     from slotkeeper.domain.policy import BookingPolicy
 
+_TAKE_PLACE = script("take_place")
+_PUT_CODE = script("put_code")
+_EXTEND_LOCK = script("extend_lock")
+_EXTEND_PLACE = script("extend_place")
+_RELEASE_LOCK = script("release_lock")
+
 _LIVES_ON = -1
 """What PTTL says of a key that has no end."""
 
@@ -90,7 +96,7 @@ class RedisGate:
             lambda p: p.set(lock, ticket.attempt_id, nx=True, px=ms(LOCK_CLAIM), get=True),
             lambda p: p.pttl(lock),
             lambda p: p.eval(
-                script("take_place"),
+                _TAKE_PLACE,
                 1,
                 keys.places(ticket.user_id),
                 _place(ticket.slot_id, ticket.attempt_id),
@@ -98,7 +104,7 @@ class RedisGate:
                 policy.max_live_holds,
             ),
             lambda p: p.eval(
-                script("put_code"),
+                _PUT_CODE,
                 1,
                 keys.code(ticket.user_id, ticket.attempt_id),
                 ticket.slot_id,
@@ -144,8 +150,8 @@ class RedisGate:
         lock, places = self._keys.lock(ticket.slot_id), self._keys.places(ticket.user_id)
         place = _place(ticket.slot_id, hold.attempt_id)
         keep = [
-            lambda p: p.eval(script("extend_lock"), 1, lock, hold.attempt_id, ends_at, most),
-            lambda p: p.eval(script("extend_place"), 1, places, place, ends_at, most),
+            lambda p: p.eval(_EXTEND_LOCK, 1, lock, hold.attempt_id, ends_at, most),
+            lambda p: p.eval(_EXTEND_PLACE, 1, places, place, ends_at, most),
         ]
         # The answer last: from then on the request sent again does no more than repeat it.
         self._requests.complete(
@@ -185,7 +191,7 @@ class RedisGate:
 
     def _release(self, slot_id: str, attempt_id: str) -> Command:
         lock = self._keys.lock(slot_id)
-        return lambda p: p.eval(script("release_lock"), 1, lock, attempt_id)
+        return lambda p: p.eval(_RELEASE_LOCK, 1, lock, attempt_id)
 
     def _leave_place(self, user_id: str, slot_id: str, attempt_id: str) -> Command:
         places = self._keys.places(user_id)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.keys import Keys
     from slotkeeper.domain.limits import RateLimit
 
+_TAKE_TOKEN = script("take_token")
+
 
 class RedisRateLimiter:
     """`RateLimiter` on one number a bucket, by Redis's own clock."""
@@ -31,7 +33,7 @@ class RedisRateLimiter:
         try:
             [(allowed, remaining, reset_ms)] = one_trip(
                 self._redis,
-                lambda p: p.eval(script("take_token"), 1, key, limit.requests, limit.seconds),
+                lambda p: p.eval(_TAKE_TOKEN, 1, key, limit.requests, limit.seconds),
             )
         except Unavailable:
             self._breaker.failed()

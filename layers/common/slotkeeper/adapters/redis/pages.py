@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from slotkeeper.adapters.redis.views import RedisViews
     from slotkeeper.ports.common import Clock
 
+_LOOK_UP_PAGE = script("look_up_page")
+_KEEP_PAGE = script("keep_page")
+_FORGET_PAGES = script("forget_pages")
+
 MOST_FIELDS = 500
 """Fields of one hash: what filters nobody else asks for can take up is bounded."""
 _LOOKS = 5
@@ -130,15 +134,13 @@ class _Pages:
         now = _ms_of(self._clock.now())
         fresh = uuid.uuid4().hex
         lives, claim = ms(PAGES_KEPT), ms(self._claim)
-        text = script("look_up_page")
-        return lambda p: p.eval(text, 1, key, field, now, fresh, lives, claim, MOST_FIELDS)
+        return lambda p: p.eval(_LOOK_UP_PAGE, 1, key, field, now, fresh, lives, claim, MOST_FIELDS)
 
     def _to_keep(self, key: str, field: str, generation: str, page: KeptPage) -> Command:
         latest = self._clock.now() + self._kept
         until = min(page.valid_until or latest, latest)
         told = f"{_ms_of(until)}\n{page.etag}\n{page.text}"
-        text = script("keep_page")
-        return lambda p: p.eval(text, 1, key, field, generation, told, MOST_FIELDS)
+        return lambda p: p.eval(_KEEP_PAGE, 1, key, field, generation, told, MOST_FIELDS)
 
 
 class RedisSlotPages(_Pages):
@@ -175,7 +177,7 @@ class RedisDoctorPages(_Pages):
 def to_forget(key: str) -> Command:
     """Begin another generation of the pages under `key`."""
     fresh = uuid.uuid4().hex
-    return lambda p: p.eval(script("forget_pages"), 1, key, fresh, ms(PAGES_KEPT))
+    return lambda p: p.eval(_FORGET_PAGES, 1, key, fresh, ms(PAGES_KEPT))
 
 
 def _page_of(told: str) -> KeptPage | None:

@@ -18,6 +18,10 @@ from slotkeeper.ports.notifications import Leave, Outcome, Standing
 if TYPE_CHECKING:
     from slotkeeper.adapters.redis.breaker import Breaker
 
+_TRY_PROVIDER = script("try_provider")
+_NOTE_OUTCOME = script("note_outcome")
+_LOOK_AT_PROVIDER = script("look_at_provider")
+
 _ALLOWED = Leave(is_given=True)
 _MAY_TRY, _NOT_NOW = 1, 0
 _LETTER = {Outcome.TAKEN: "t", Outcome.FAILED: "f", Outcome.REFUSED: "r"}
@@ -57,9 +61,7 @@ class RedisBreakers:
         trial = uuid.uuid4().hex
         [told] = one_trip(
             self._redis,
-            lambda p: p.eval(
-                script("try_provider"), 1, key, trial, ms(rules.trial), ms(rules.rest)
-            ),
+            lambda p: p.eval(_TRY_PROVIDER, 1, key, trial, ms(rules.trial), ms(rules.rest)),
         )
         if told == _MAY_TRY:
             return Leave(is_given=True, trial=trial)
@@ -73,7 +75,7 @@ class RedisBreakers:
             [rests] = one_trip(
                 self._redis,
                 lambda p: p.eval(
-                    script("note_outcome"),
+                    _NOTE_OUTCOME,
                     1,
                     key,
                     _LETTER[outcome],
@@ -93,7 +95,7 @@ class RedisBreakers:
     def standing(self, provider: str) -> Standing:
         """What is known of the provider. Raises Unavailable."""
         key = self._keys.provider(provider)
-        [found] = one_trip(self._redis, lambda p: p.eval(script("look_at_provider"), 1, key))
+        [found] = one_trip(self._redis, lambda p: p.eval(_LOOK_AT_PROVIDER, 1, key))
         now, opened_at, rests_until = (_instant(told) for told in found[:3])
         assert now is not None
         recent = _recent(found[3] or "", now - self._rules.window)

@@ -20,6 +20,11 @@ from slotkeeper.adapters.redis.keys import (
 from slotkeeper.domain.attempt import owner_of_request
 from slotkeeper.ports.requests import RequestState
 
+_NOTE_REQUEST = script("note_request")
+_BEGIN_REQUEST = script("begin_request")
+_COMPLETE_REQUEST = script("complete_request")
+_ABANDON_REQUEST = script("abandon_request")
+
 MOST_ANSWERS = 500
 """Kept for a user in `ANSWER_KEPT`: nobody fills Redis with theirs, and no person comes near it."""
 LONG_ANSWER = 32 * 1024
@@ -59,16 +64,16 @@ class RedisRequests:
         """Whose request it is, said before it is begun: no answer is kept that is not known so."""
         name = self._keys.requests_of(owner_of_request(key))
         kept = ms(ANSWER_KEPT)
-        return lambda p: p.eval(script("note_request"), 1, name, key, kept, MOST_REQUESTS)
+        return lambda p: p.eval(_NOTE_REQUEST, 1, name, key, kept, MOST_REQUESTS)
 
     def to_begin(self, key: str, *, fingerprint: str, owner: str) -> Command:
         name = self._keys.request(key)
         lease = ms(REQUEST_LEASE)
-        return lambda p: p.eval(script("begin_request"), 1, name, fingerprint, owner, lease)
+        return lambda p: p.eval(_BEGIN_REQUEST, 1, name, fingerprint, owner, lease)
 
     def _to_complete(self, key: str, *, owner: str, answer: str, kept: timedelta) -> Command:
         name = self._keys.request(key)
-        return lambda p: p.eval(script("complete_request"), 1, name, owner, answer, ms(kept))
+        return lambda p: p.eval(_COMPLETE_REQUEST, 1, name, owner, answer, ms(kept))
 
     def _to_count(self, key: str) -> Command:
         name = self._keys.requests_of(owner_of_request(key))
@@ -76,7 +81,7 @@ class RedisRequests:
 
     def to_abandon(self, key: str, *, owner: str) -> Command:
         name = self._keys.request(key)
-        return lambda p: p.eval(script("abandon_request"), 1, name, owner)
+        return lambda p: p.eval(_ABANDON_REQUEST, 1, name, owner)
 
 
 def state_of(answer: list[Any]) -> RequestState:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from slotkeeper.adapters.redis.breaker import Breaker
 
+_NOTE_VIEW = script("note_view")
+
 _DOCTOR = "doctorId"
 
 
@@ -53,7 +55,7 @@ class RedisViews:
 
         def note(pipeline: Pipeline) -> Any:  # Any: what a pipeline answers to a command
             if self._kept:
-                pipeline.eval(script("note_view"), 1, key, ms(self._kept), *told)
+                pipeline.eval(_NOTE_VIEW, 1, key, ms(self._kept), *told)
 
         return note
 
