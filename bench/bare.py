@@ -185,6 +185,12 @@ class Bare:
         )
 
 
+def _peak_mb() -> float:
+    with open("/proc/self/status") as status:
+        [peak] = [line.split()[1] for line in status if line.startswith("VmHWM")]
+    return int(peak) / 1024
+
+
 def main() -> None:
     asked = json.loads(sys.argv[1])
     if runtime := asked.get("runtime"):
@@ -197,7 +203,8 @@ def main() -> None:
         began, cpu = time.perf_counter(), time.process_time()
         exec(imports, {"__name__": "bare"})  # noqa: S102  # this module's own text
         wall = (time.perf_counter() - began) * 1000
-        print(json.dumps({"ms": wall, "cpu_ms": (time.process_time() - cpu) * 1000}))
+        cpu_ms = (time.process_time() - cpu) * 1000
+        print(json.dumps({"ms": wall, "cpu_ms": cpu_ms, "init_mb": _peak_mb()}))
         return
     bare = Bare(asked["mongo"], asked["redis"])
     print("{}", flush=True)

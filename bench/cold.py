@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench import bare, events
-from bench.ground import FUNCTIONS, HERE, KEYS, PYTHON, Ground
+from bench.ground import FUNCTIONS, HERE, PYTHON, Ground
 from bench.process import Inside
 from bench.series import Found, Show, Size, figures, interleaved
 
@@ -87,7 +87,7 @@ def import_times(ground: Ground, function: str) -> list[tuple[str, float]]:
     done = subprocess.run(
         [
             *(PYTHON, "-I", "-S", "-B", "-X", "importtime", str(HERE / "inside.py")),
-            json.dumps({**asked, "counts": False, "sender": "", "takes": KEYS}),
+            json.dumps({**asked, "counts": False, "sender": "", "takes": ""}),
         ],
         env=ground.environ(),
         stdin=subprocess.DEVNULL,
@@ -105,7 +105,7 @@ def _by_package(told: str) -> list[tuple[str, float]]:
             continue
         own, _, rest = line.removeprefix("import time:").partition("|")
         name = rest.partition("|")[2].strip()
-        if not own.strip().isdigit() or name == "taking":
+        if not own.strip().isdigit():
             continue
         parts = name.split(".")
         package = ".".join(parts[:2]) if parts[0] == "slotkeeper" else parts[0]

@@ -15,6 +15,8 @@ SILENT = (
     *("profile", "release_hold", "manage_clinic"),
 )
 """Functions that answer requests and send nothing."""
+BESIDES = ("authorize", "health", "web")
+"""Those that requests go through, or that are no patient's."""
 QUEUEING = ("hold_slot", "resend_otp")
 WAKING = ("verify_otp", "cancel", "reschedule")
 """Those that call the relay, and the verifier reads the keys of codes."""
@@ -96,13 +98,17 @@ def _targets(found: Found) -> Sequence[Target]:
 
 def _cold() -> list[Target]:
     return [
-        *[_init(function) for function in SILENT],
+        *[_init(function) for function in (*SILENT, *BESIDES)],
         Target(
             metric="init of the slowest function that sends nothing, beside the naive one",
             figure=lambda f: _most(f, SILENT, "init_cpu_ms") / _of(f, "cold.floor.naive.cpu_ms"),
             limit=lambda _: 0.5,
             of="naive",
             floor=lambda f: _ms(f, "cold.floor.naive.cpu_ms"),
+            note=lambda f: (
+                f"F alone is {_floor(f, 'F') / _floor(f, 'naive'):.2f} × naive, "
+                f"and one of each made {_floor(f, 'usable') / _floor(f, 'F'):.2f} × F"
+            ),
         ),
         Target(
             metric="modules that send, sign or trace, in those that send nothing",
@@ -124,7 +130,10 @@ def _cold() -> list[Target]:
             figure=lambda f: _most(f, (*SILENT, *QUEUEING, *WAKING), "init_mb"),
             limit=lambda _: 55,
             unit="MB",
-            note=lambda _: "of the largest function that answers requests",
+            note=lambda f: (
+                "of the largest function that answers requests; "
+                f"F alone has {_of(f, 'cold.floor.F.init_mb'):.0f} MB"
+            ),
         ),
         Target(
             metric="first request after init (hold)",
@@ -136,6 +145,10 @@ def _cold() -> list[Target]:
             profile="cold.hold_slot",
         ),
     ]
+
+
+def _floor(found: Found, name: str) -> float:
+    return _of(found, f"cold.floor.{name}.cpu_ms")
 
 
 def _init(function: str) -> Target:
