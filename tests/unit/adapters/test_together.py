@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from contextvars import ContextVar
 
@@ -64,6 +66,24 @@ def test_every_call_sees_the_callers_context() -> None:
 
     SEEN.reset(token)
     assert seen == ["the deadline"] * 3
+
+
+def test_calls_run_together_in_a_fork_as_well() -> None:
+    text = """
+import os, warnings
+warnings.simplefilter("ignore")  # of a fork beside threads, which is what is tried
+from slotkeeper.adapters.together import together
+def calls():
+    return together(lambda: 1, lambda: 2)
+before = calls()
+child = os.fork()
+if not child:
+    os._exit(0 if calls() == before else 1)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", text], timeout=20, check=False)
+
+    assert done.returncode == 0
 
 
 def test_call_may_itself_run_calls_together() -> None:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
+from functools import cache
 from typing import Any
 
 _MOST_THREADS = 32
 """More than there ever are calls at once, so that none waits for a thread that waits for it."""
-_threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="together")
-"""Started as they are needed, and kept: a new one for each call took a fifth of a hold's processor.
 
-Between invocations they wait for work, so that being frozen is nothing to them.
-"""
+
+@cache
+def _threads(_process: int) -> ThreadPoolExecutor:
+    """Of one process, as a fork has none of its parent's.
+
+    Started as they are needed, and kept: a new one for each call took a fifth of a hold's
+    processor. Between invocations they wait for work, so that being frozen is nothing to them.
+    """
+    return ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="together")
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:
@@ -23,7 +30,8 @@ def together(*calls: Callable[[], Any]) -> list[Any]:
     """
     if not calls:
         return []
-    others = [_threads.submit(copy_context().run, call) for call in calls[1:]]
+    threads = _threads(os.getpid())
+    others = [threads.submit(copy_context().run, call) for call in calls[1:]]
     try:
         first = calls[0]()
     finally:
