@@ -129,15 +129,20 @@ def _raced(side: Side) -> tuple[int, int]:
     with ThreadPoolExecutor(RACERS) as pool:
         for n in range(RACES):
             slot = side.slots[ROUNDS + n]
-            tries = [pool.submit(side.held, slot, f"racer{one}", one) for one in range(RACERS)]
+            tries = [pool.submit(side.held, slot, _racer(n, one), one) for one in range(RACERS)]
             counts.append(sum(one.result()[0] in side.won for one in tries))
     return counts.count(1), sum(count > 1 for count in counts)
+
+
+def _racer(race: int, number: int) -> str:
+    """Somebody else in each race: a patient may hold a few slots only."""
+    return f"racer{race}-{number}"
 
 
 def our_side(made: Ground, served: Served) -> Side:
     slots = made.slots(ROUNDS + RACES)
     names = [f"{kind[-3:]}{n}" for kind in KINDS for n in range(ROUNDS)]
-    names += [f"racer{n}" for n in range(RACERS)]
+    names += [_racer(n, one) for n in range(RACES) for one in range(RACERS)]
     users = dict(zip(names, made.patients(len(names)), strict=True))
 
     def listed(_slot: str, user: str, _n: int) -> tuple[int, str]:
