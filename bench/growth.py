@@ -253,7 +253,10 @@ def measure(ground: Ground, show: Show, size: Size) -> Found:
         kinds = {
             (route, name): run for name, one in grown.items() for route, run in one.kinds.items()
         }
-        found: Found = {}
+        found: Found = {
+            "growth.smallest": sizes[smallest],
+            "growth.largest": sizes[largest],
+        }
         for (route, name), run in kinds.items():
             run(AT_ONCE)
             with grown[name].examined() as seen:

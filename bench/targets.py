@@ -308,16 +308,26 @@ def _cpu(metric: str, kind: str, bare: str, reference_us: float) -> Target:
 
 def _growth(found: Found) -> list[Target]:
     grown = sorted(name for name in found if name.startswith("growth.") and name.endswith(".ratio"))
+    smallest = _size(typical(found.get("growth.smallest", 10_000)))
+    largest = _size(typical(found.get("growth.largest", 1_000_000)))
     return [
         Target(
-            metric=f"growth 10k → 1M: {name.removeprefix('growth.').removesuffix('.ratio')}",
+            metric=f"growth {smallest} → {largest}: {_route(name)}",
             figure=lambda f, name=name: _of(f, name),  # type: ignore[misc]
             limit=lambda _: GROWN,
-            of="10k",
+            of=smallest,
             floor=lambda _: "1.04-1.2",
         )
         for name in grown or ["growth.every route.ratio"]
     ]
+
+
+def _size(count: float) -> str:
+    return f"{count / 1e6:.0f}M" if count >= 1e6 else f"{count / 1e3:.0f}k"
+
+
+def _route(name: str) -> str:
+    return name.removeprefix("growth.").removesuffix(".ratio")
 
 
 def _whole() -> list[Target]:

@@ -61,6 +61,12 @@ def test_every_route_that_grew_has_a_row() -> None:
     assert met == {"growth 10k → 1M: hold": True, "growth 10k → 1M: relay": False}
 
 
+def test_a_short_run_does_not_say_that_it_grew_to_a_million() -> None:
+    grown: Found = {"growth.smallest": 1_000, "growth.largest": 20_000, "growth.hold.ratio": 1.0}
+
+    assert row(grown, "growth 1k → 20k: hold").limit == "≤ 1.25 × 1k"
+
+
 def test_only_what_is_between_the_marks_is_written_anew(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     begin, end = report.MARKS
