@@ -9,6 +9,8 @@ ifeq ($(ANY_PYTHON),)
 $(error Slotkeeper needs Python 3.11 to 3.13; none was found on PATH)
 endif
 export PYTHONPATH := $(CURDIR):$(CURDIR)/layers/common
+# Where a machine keeps no bytecode, each process would compile all its libraries anew.
+unexport PYTHONDONTWRITEBYTECODE
 PY := $(ANY_PYTHON) local/bootstrap.py
 # The scanners' environment is made when it is first needed: it is half a gigabyte.
 LOADING := $(ANY_PYTHON) local/bootstrap.py --also load -m load
