@@ -105,8 +105,8 @@ check-style:
 	@$(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
 check-types:
 	@$(PY) -m mypy
+# With --lint, it is cfn-lint that judges.
 check-template:
-	@$(BIN)/cfn-lint template.yaml
 	@SAM_CLI_TELEMETRY=0 .local/venvs/sam/bin/sam validate --lint --region us-east-1
 scan: ## bandit, semgrep by our rules, checkov, detect-secrets, minimum versions, locks, licences
 	@$(SCANNING) -m security scan
