@@ -464,6 +464,25 @@ def test_free_slots_and_doctors_that_cannot_be_read_are_left_out_of_lists(
     assert {one.id for one in met} == {slots[0], other}
 
 
+@pytest.mark.parametrize(("field", "value"), [("version", "7"), ("bookingId", 5)])
+def test_a_free_slot_is_listed_by_what_its_index_tells_and_is_nobodys_if_the_rest_cannot_be_read(
+    house: House, field: str, value: object
+) -> None:
+    doctor, alice = house.doctor(), house.patient()
+    slot = house.slot(doctor)
+    house.database["slots"].update_one({"_id": slot}, {"$set": {field: value}})
+
+    free = house.slots.free_slots(
+        SlotFilter(doctor_id=doctor), now=datetime.now(UTC), after=None, skip=0, limit=2
+    )
+    with pytest.raises(Corrupted):
+        house.hold(slot, alice)
+
+    assert [one.id for one in free] == [slot]
+    after = house.document(slot)
+    assert (after["status"], after.get("hold"), after[field]) == ("active", None, value)
+
+
 def test_a_slot_whose_hold_is_over_and_cannot_be_read_is_not_listed_though_its_index_tells_it(
     house: House, met: Met
 ) -> None:

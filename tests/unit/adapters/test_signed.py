@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -184,6 +186,22 @@ def test_where_a_snapshot_was_started_its_endpoint_tells_the_credentials(
     assert len(sent) == 2, "asked once for both"
     assert all("Credential=of-this-start/" in one["authorization"] for one in sent)
     assert all(one["x-amz-security-token"] == "its token" for one in sent)
+
+
+@pytest.mark.parametrize(("keys", "is_imported"), [("None", True), ("some", False)])
+def test_what_asks_for_credentials_is_imported_before_a_snapshot_and_by_who_has_keys_never(
+    keys: str, is_imported: bool
+) -> None:
+    made = f"""
+import sys
+from slotkeeper.adapters.aws.signed import Keys, Signed
+some = Keys(access_key="testing", secret_key="canary-4711")
+Signed("sqs", region="eu-central-1", endpoint="http://127.0.0.1:9", keys={keys})
+print("botocore.credentials" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", made], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == str(is_imported)
 
 
 def test_without_credentials_nothing_is_sent() -> None:

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 _MOST_THREADS = 32
-"""More than there ever are calls at once, so that none waits for a thread that waits for it."""
+"""More than one request ever has calls at once."""
 
 
 @cache
@@ -26,7 +26,8 @@ def _threads(_process: int) -> ThreadPoolExecutor:
 def together(*calls: Callable[[], Any]) -> list[Any]:
     """Run `calls` at once (the first in this thread), wait for all, then raise the first error.
 
-    A call may itself run calls together. Each sees the caller's context (deadlines).
+    The first call may itself run calls together; another may not, for no thread of these is to wait
+    for one of these. Each sees the caller's context (deadlines).
     """
     if not calls:
         return []

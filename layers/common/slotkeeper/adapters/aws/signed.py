@@ -69,6 +69,8 @@ class Signed:
         self._endpoint = endpoint.rstrip("/")
         self._http = URLLib3Session(timeout=TIMEOUT)
         self._keys = keys
+        # Before the snapshot, not in somebody's request after it.
+        self._provider = None if keys else _provider_of_credentials()
         self._credentials: Any = None  # botocore has no types
 
     def send_message(self, **asked: Any) -> dict[str, Any]:
@@ -114,14 +116,19 @@ class Signed:
         if self._keys:
             return self._keys
         if self._credentials is None:
-            # A fifth of what there is to import for sending, which most starts have no use for.
-            from botocore.credentials import ContainerProvider
-
-            self._credentials = ContainerProvider().load()
+            assert self._provider
+            self._credentials = self._provider.load()
         if self._credentials is None:
             raise NoCredentialsError
         # Those of a container are read anew before they lapse; a frozen set is of one moment.
         return self._credentials.get_frozen_credentials()
+
+
+def _provider_of_credentials() -> Any:
+    # A fifth of what there is to import for sending, which most starts have no use for.
+    from botocore.credentials import ContainerProvider
+
+    return ContainerProvider()
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
