@@ -109,8 +109,6 @@ SHORT = [
     timedelta(minutes=5, seconds=1),
 ]
 LONG = [timedelta(minutes=20), timedelta(hours=3), timedelta(hours=17)]
-STEPS_OF_A_CHECK = 4
-"""After so many the operator's check is asked too: it reads as much as everything else together."""
 
 
 class Bookings(RuleBasedStateMachine):
@@ -127,7 +125,6 @@ class Bookings(RuleBasedStateMachine):
         self.asked: list[Asked] = []
         self.ever_booked: list[str] = []
         self.numbers = 0
-        self.steps = 0
 
     @classmethod
     def on(cls, world: World, seen: Counter[str] | None = None) -> type[Bookings]:
@@ -550,10 +547,8 @@ class Bookings(RuleBasedStateMachine):
         self.everything_is_stored_as_the_model_has_it()
         for doctor in ("dr-a", "dr-b"):
             assert self.world.free(doctor) == self.model.free(doctor)
-        self.steps += 1
-        if self.steps % STEPS_OF_A_CHECK == 0:
-            # What is untold is under way, however long ago: schedules run when the machine says.
-            self.check(grace=timedelta(days=100))
+        # What is untold is under way, however long ago: schedules run when this machine says so.
+        self.check(grace=timedelta(days=100))
 
     def check(self, *, grace: timedelta) -> None:
         found = self.world.violations(grace=grace)
