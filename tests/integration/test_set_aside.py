@@ -483,6 +483,20 @@ def test_a_free_slot_is_listed_by_what_its_index_tells_and_is_nobodys_if_the_res
     assert (after["status"], after.get("hold"), after[field]) == ("active", None, value)
 
 
+def test_what_is_left_of_a_hold_in_a_free_slot_keeps_nobody_from_it(house: House) -> None:
+    doctor, alice = house.doctor(), house.patient()
+    slot = house.slot(doctor)
+    house.database["slots"].update_one({"_id": slot}, {"$set": {"hold": {"attemptId": 7}}})
+
+    free = house.slots.free_slots(
+        SlotFilter(doctor_id=doctor), now=datetime.now(UTC), after=None, skip=0, limit=2
+    )
+    attempt = house.hold(slot, alice)
+
+    assert [one.id for one in free] == [slot]
+    assert house.document(slot)["hold"]["attemptId"] == attempt
+
+
 def test_a_slot_whose_hold_is_over_and_cannot_be_read_is_not_listed_though_its_index_tells_it(
     house: House, met: Met
 ) -> None:

@@ -26,8 +26,8 @@ def _threads(_process: int) -> ThreadPoolExecutor:
 def together(*calls: Callable[[], Any]) -> list[Any]:
     """Run `calls` at once (the first in this thread), wait for all, then raise the first error.
 
-    The first call may itself run calls together; another may not, for no thread of these is to wait
-    for one of these. Each sees the caller's context (deadlines).
+    Only the first may itself run calls together: a kept thread that waited for others could keep
+    them from ever being begun. Each sees the caller's context (deadlines).
     """
     if not calls:
         return []

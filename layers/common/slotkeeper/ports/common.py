@@ -15,7 +15,10 @@ class Clock(Protocol):
 
 class Together(Protocol):
     def __call__(self, *calls: Callable[[], Any]) -> list[Any]:
-        """Run independent calls at once, wait for all, then raise the first error if any."""
+        """Run independent calls at once, wait for all, then raise the first error if any.
+
+        The first may itself run calls together; the others may not.
+        """
         ...
 
 
