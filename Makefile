@@ -93,7 +93,7 @@ clean: ## stop everything and remove .local with all its data
 .PHONY: test-unit test-integration test-race races test-crash crash-pairs crash-boundaries
 .PHONY: tracing-cost model fuzz test-e2e test-browser screenshots bench peers
 .PHONY: test-cluster test-chaos chaos check load soak
-test: lint ## JOBS=3: set everything up and run everything CI runs, some 17 minutes on two cores
+test: lint ## JOBS=3: set everything up and run everything CI runs, some 18 minutes on two cores
 	@$(BROWSING) -m local.chromium >/dev/null
 	@$(PY) -m tests.both $(SHARED)
 lint: ## style, types, import rules, template, and every scanner that needs no network
